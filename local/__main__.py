@@ -1,0 +1,197 @@
+"""The commands of the machine: python -m local up | down | status | reset | logs."""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+START_SECONDS = 60.0
+STOP_SECONDS = 30.0
+
+
+class CommandError(Exception):
+    """A command cannot be done; the message is one line that says what to do."""
+
+
+def main() -> int:
+    """Run one command; exit 0 done, 1 failed, 2 misused."""
+    options = _parser().parse_args()
+    try:
+        _requirements()
+        COMMANDS[options.command](options)
+    except CommandError as error:
+        print(f"local: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m local", description="One machine as AWS, on 127.0.0.1.")
+    parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("--port", type=int, default=4566, help="port of the endpoint (4566)")
+    parser.add_argument("--data", type=Path, default=Path("build/local"), help="folder of the state (build/local)")
+    parser.add_argument("--speed", type=float, default=60.0, help="how much shorter AWS's waits are (60; 1 is real)")
+    parser.add_argument("--foreground", action="store_true", help="up: stay in this terminal until Ctrl-C")
+    return parser
+
+
+def _requirements() -> None:
+    if sys.version_info < (3, 11):
+        raise CommandError(f"Python {sys.version.split()[0]} is too old. Install Python 3.11 or newer and run"
+                           " bash scripts/setup.sh.")
+    if shutil.which("git") is None:
+        raise CommandError("git is missing. Install git; CodeCommit's repositories are real ones.")
+
+
+# What is running
+
+def _record(options: argparse.Namespace) -> dict | None:
+    """Return the record of the machine that runs on this data folder, None where none does."""
+    from local.processes import start_time
+
+    try:
+        record = json.loads((options.data / "running.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return record if start_time(record["pid"]) == record["started"] else None
+
+
+def _wait(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+# Commands
+
+def up(options: argparse.Namespace) -> None:
+    """Start the machine and print how to reach it."""
+    if options.speed <= 0:
+        raise CommandError(f"--speed {options.speed} must be above 0; 1 is real time.")
+    if record := _record(options):
+        raise CommandError(f"already running at http://127.0.0.1:{record['port']} (pid {record['pid']}); "
+                           "python -m local down ends it.")
+    _port_is_free(options.port)
+    if options.foreground:
+        return _serve(options)
+    options.data.mkdir(parents=True, exist_ok=True)
+    log = options.data / "server.log"
+    with open(log, "ab") as output:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "local", "up", "--foreground", "--port", str(options.port), "--data",
+             str(options.data), "--speed", str(options.speed)],
+            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+    if not _wait(lambda: _record(options) is not None or child.poll() is not None, START_SECONDS):
+        child.terminate()
+        raise CommandError(f"did not start within {START_SECONDS:.0f} s; see {log}.")
+    if child.poll() is not None:
+        raise CommandError(f"did not start: {_last_line(log)} (whole log: {log})")
+    _announce(options.port)
+    return None
+
+
+def _announce(port: int) -> None:
+    print(f"local AWS ready at http://127.0.0.1:{port}\n\n"
+          f"export AWS_ENDPOINT_URL=http://127.0.0.1:{port} AWS_DEFAULT_REGION=us-east-1 \\\n"
+          "       AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test", flush=True)
+
+
+def _port_is_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise CommandError(f"port {port} of 127.0.0.1 is taken ({error.strerror}); choose another with --port.") from None
+
+
+def _last_line(log: Path) -> str:
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return lines[-1] if lines else "it said nothing"
+
+
+def _serve(options: argparse.Namespace) -> None:
+    """Run the machine in this process."""
+    from local.clock import Clock
+    from local.gateway import Gateway, cache_folder
+    from local.machine import Machine
+    from local.processes import start_time
+    from local.seams import SeamError
+
+    data = options.data.resolve()
+    data.mkdir(parents=True, exist_ok=True)
+    record = data / "running.json"
+
+    def ready() -> None:
+        record.write_text(json.dumps({"pid": os.getpid(), "started": start_time(os.getpid()), "port": options.port,
+                                      "speed": options.speed}))
+        if options.foreground and sys.stdout.isatty():
+            _announce(options.port)
+
+    try:
+        Gateway(Machine(data, options.port, Clock(options.speed), cache_folder())).run(ready)
+    except SeamError as error:
+        raise CommandError(str(error)) from error
+    finally:
+        record.unlink(missing_ok=True)
+
+
+def down(options: argparse.Namespace) -> None:
+    """End the machine and every process that it started."""
+    from local.processes import start_time
+
+    record = _record(options)
+    if record is None:
+        print(f"local AWS is not running on {options.data}")
+        return
+    os.kill(record["pid"], signal.SIGTERM)
+    if not _wait(lambda: start_time(record["pid"]) != record["started"], STOP_SECONDS):
+        os.kill(record["pid"], signal.SIGKILL)
+        raise CommandError(f"pid {record['pid']} did not end in {STOP_SECONDS:.0f} s and was killed;"
+                           " the next start settles what it left.")
+    print("local AWS stopped")
+
+
+def status(options: argparse.Namespace) -> None:
+    """Say whether the machine runs, and where."""
+    record = _record(options)
+    if record is None:
+        raise CommandError(f"not running on {options.data}; python -m local up starts it.")
+    print(f"local AWS running at http://127.0.0.1:{record['port']}, pid {record['pid']}, speed {record['speed']:g}, "
+          f"state in {options.data}")
+
+
+def reset(options: argparse.Namespace) -> None:
+    """Delete the state; the machine must not be running."""
+    if _record(options):
+        raise CommandError("running; python -m local down first, then reset.")
+    marker = options.data / "state.sqlite"
+    if options.data.exists() and any(options.data.iterdir()) and not marker.exists():
+        raise CommandError(f"{options.data} holds no state of a local AWS; nothing was deleted.")
+    shutil.rmtree(options.data, ignore_errors=True)
+    print(f"state in {options.data} deleted")
+
+
+def logs(options: argparse.Namespace) -> None:
+    """Print the server's log."""
+    log = options.data / "server.log"
+    if not log.exists():
+        raise CommandError(f"no log in {options.data}; python -m local up writes one.")
+    print(log.read_text(errors="replace"), end="")
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "up": up, "down": down, "status": status, "reset": reset, "logs": logs}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,28 @@
+"""The one place where our services, and what acts through them, ask IAM."""
+
+from typing import Any
+
+from local.machine import AccessDeniedError, Machine
+
+
+def authorize(machine: Machine, access_key: str, action: str, resource: str = "*",
+              context: dict[str, Any] | None = None) -> None:
+    """Raise AccessDeniedError unless the policies behind ``access_key`` allow ``action`` on ``resource``."""
+    from ministack.core.iam_evaluator import AuthError, enforce
+    from ministack.core.responses import request_scope
+
+    with request_scope(machine.account_id, machine.region):
+        denied = enforce(access_key, action, action.split(":")[0], machine.region, resource, context)
+    if denied is None:
+        return
+    if isinstance(denied, AuthError):
+        raise AccessDeniedError(f"{denied.code}: {denied.message}")
+    reason = ("with an explicit deny in a policy" if denied.decision == "Deny"
+              else f"because no identity-based policy allows the {action} action")
+    raise AccessDeniedError(f"User: {denied.principal_arn} is not authorized to perform: {action} "
+                            f"on resource: {resource} {reason}")
+
+
+def authorize_pass_role(machine: Machine, access_key: str, role_arn: str, service_principal: str) -> None:
+    """Raise AccessDeniedError unless the caller may hand ``role_arn`` to the service."""
+    authorize(machine, access_key, "iam:PassRole", role_arn, {"iam:PassedToService": service_principal})

@@ -1,0 +1,140 @@
+"""CloudFormation as it is on AWS: stacks act with the rights of their role, and know the types of our services."""
+
+import contextvars
+from typing import Any
+from urllib.parse import parse_qs
+
+from local.authorization import authorize, authorize_pass_role
+from local.machine import ROOT, AccessDeniedError, Credentials, Machine
+from local.native_rights import RIGHTS
+from local.service import Call
+from local.stacks import TYPES, Provisioner
+
+PRINCIPAL = "cloudformation.amazonaws.com"
+# Whose rights the stack operation under way has; a task that an operation starts copies it.
+_actor: contextvars.ContextVar[Credentials] = contextvars.ContextVar("stack_actor", default=ROOT)
+
+
+def install(machine: Machine) -> None:
+    """Put role enforcement and our types at ministack's CloudFormation."""
+    import ministack.app as native
+    from ministack.services.cloudformation import provisioners, stacks
+
+    native.SERVICE_HANDLERS["cloudformation"] = _with_role(machine, native.SERVICE_HANDLERS["cloudformation"])
+    for name, kind in TYPES.items():
+        provisioners._RESOURCE_HANDLERS[name] = _handlers(machine, name)
+        provisioners._REPLACING_PROPERTIES[name] = kind.replaced_on
+        if name.startswith(("AWS::SageMaker", "AWS::CodeCommit", "AWS::CodeBuild", "AWS::CodePipeline")):
+            provisioners._STACK_TAG_PROPERTY[name] = ("Tags", "list")
+    threaded = stacks._runs_on_worker_thread
+    stacks._runs_on_worker_thread = lambda name: name in TYPES or threaded(name)
+    stacks._provision_resource = _checked_create(machine, stacks._provision_resource)
+    stacks._update_resource = _checked_update(machine, stacks._update_resource)
+    stacks._delete_resource = _checked_delete(machine, stacks._delete_resource)
+
+
+# The stack's role
+
+def _with_role(machine: Machine, handler: Any) -> Any:
+    """Return the CloudFormation handler that checks PassRole and remembers whose rights an operation has."""
+    roles = machine.store.table("stack-roles")
+
+    async def handle(method: str, path: str, headers: dict, body: bytes, query: dict) -> Any:
+        from ministack.core.iam_actions import access_denied_response
+        from ministack.core.router import extract_access_key_id
+
+        fields = {key: values[0] for key, values in (query | parse_qs(body.decode())).items()}
+        call = Call(machine, extract_access_key_id(headers, query))
+        stack = fields.get("StackName", "").rpartition(":stack/")[2].split("/")[0]
+        try:
+            _actor.set(_acting(call, stack, fields, roles))
+        except AccessDeniedError as error:
+            return access_denied_response("cloudformation", "iam:PassRole", "", "", message=str(error))
+        return await handler(method, path, headers, body, query)
+
+    return handle
+
+
+def _acting(call: Call, stack: str, fields: dict, roles: Any) -> Credentials:
+    """Return the credentials that an operation acts with: its role's, the role that the stack has, or the caller's."""
+    role = fields.get("RoleARN")
+    if role:
+        authorize_pass_role(call.machine, call.access_key, role, PRINCIPAL)
+        roles[stack] = {"role": role}
+    elif fields.get("Action") == "CreateStack":
+        roles.pop(stack, None)
+    role = role or roles.get(stack, {}).get("role")
+    if role and fields.get("Action") in ("CreateStack", "UpdateStack", "DeleteStack", "ExecuteChangeSet",
+                                         "CreateChangeSet", "ContinueUpdateRollback", "RollbackStack"):
+        return call.machine.session(role, PRINCIPAL, "AWSCloudFormation")
+    return call.credentials if call.access_key else ROOT
+
+
+# Our types
+
+def _handlers(machine: Machine, name: str) -> dict[str, Any]:
+    from ministack.services.cloudformation.provisioners import _physical_name
+
+    def provisioner() -> Provisioner:
+        return Provisioner(machine, TYPES[name], _actor.get())
+
+    def create(logical_id: str, properties: dict, stack_name: str) -> tuple[str, dict]:
+        return provisioner().create(_without_aws_tags(properties), _physical_name(stack_name, logical_id, max_len=63))
+
+    def update(physical_id: str, old: dict, new: dict, stack_name: str) -> tuple[str, dict]:
+        return provisioner().update(physical_id, _without_aws_tags(new))
+
+    def delete(physical_id: str, properties: dict) -> None:
+        provisioner().delete(physical_id)
+
+    return {"create": create, "update": update, "delete": delete}
+
+
+def _without_aws_tags(properties: dict) -> dict:
+    """Drop CloudFormation's own tags, which no service accepts from a caller."""
+    tags = properties.get("Tags")
+    if not tags:
+        return {key: value for key, value in properties.items() if key != "Tags"}
+    kept = ({key: value for key, value in tags.items() if not key.startswith("aws:")} if isinstance(tags, dict)
+            else [tag for tag in tags if not tag["Key"].startswith("aws:")])
+    return properties | {"Tags": kept}
+
+
+# The types that ministack provides
+
+def _check(machine: Machine, kind: str, phase: str, properties: dict, default_name: str) -> None:
+    """Raise AccessDeniedError where the stack's role lacks a right that the operation needs."""
+    rights = RIGHTS["Custom::"] if kind.startswith("Custom::") else RIGHTS.get(kind)
+    if rights is None:
+        return
+    key = _actor.get().access_key
+    for action, arn in rights.needed(phase, machine, properties, default_name):
+        authorize(machine, key, action, arn)
+    if phase != "delete":
+        for role, principal in rights.passed_roles(properties):
+            authorize_pass_role(machine, key, role, principal)
+
+
+def _checked_create(machine: Machine, inner: Any) -> Any:
+    def create(kind: str, logical_id: str, properties: dict, stack_name: str) -> Any:
+        _check(machine, kind, "create", properties, f"{stack_name}-{logical_id}")
+        return inner(kind, logical_id, properties, stack_name)
+
+    return create
+
+
+def _checked_update(machine: Machine, inner: Any) -> Any:
+    def update(kind: str, physical_id: str, old: dict, new: dict, *rest: Any) -> Any:
+        if old != new:
+            _check(machine, kind, "update", new, physical_id)
+        return inner(kind, physical_id, old, new, *rest)
+
+    return update
+
+
+def _checked_delete(machine: Machine, inner: Any) -> Any:
+    def delete(kind: str, physical_id: str, properties: dict, *rest: Any) -> Any:
+        _check(machine, kind, "delete", properties, physical_id)
+        return inner(kind, physical_id, properties, *rest)
+
+    return delete

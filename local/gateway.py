@@ -1,0 +1,131 @@
+"""The endpoint: ministack on 127.0.0.1 with our services inside, started and stopped as one."""
+
+import asyncio
+import os
+import signal
+import tempfile
+import threading
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from local.machine import Machine
+
+NATIVE_SERVICES = ("s3,sqs,sns,dynamodb,lambda,iam,sts,secretsmanager,logs,ssm,events,monitoring,states,apigateway,"
+                   "cloudformation,kms,ecr,ec2,elasticfilesystem,scheduler,tagging")
+SAVE_EVERY_SECONDS = 1.0
+ASGI = Callable[[dict, Any, Any], Awaitable[None]]
+
+
+def configure(machine: Machine) -> None:
+    """Set what ministack reads from the environment when it is imported."""
+    scratch = machine.data / "tmp"
+    scratch.mkdir(parents=True, exist_ok=True)
+    tempfile.tempdir = str(scratch)
+    native = machine.data / "native"
+    os.environ.update({
+        "GATEWAY_PORT": str(machine.port), "BIND_HOST": "127.0.0.1", "MINISTACK_HOST": "localhost",
+        "AUTH": "true", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+        "MINISTACK_REGION": machine.region, "MINISTACK_ACCOUNT_ID": machine.account_id,
+        "SERVICES": NATIVE_SERVICES, "LAMBDA_EXECUTOR": "local", "TMPDIR": str(scratch),
+        # both would open ports of their own
+        "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0",
+        "PERSIST_STATE": "1", "STATE_DIR": str(native), "S3_PERSIST": "1", "S3_DATA_DIR": str(native / "s3"),
+        "SFN_WAIT_SCALE": str(1 / machine.clock.speed), "LOG_LEVEL": os.environ.get("LOG_LEVEL", "WARNING")})
+
+
+class Gateway:
+    """All services of one machine behind one port."""
+
+    def __init__(self, machine: Machine) -> None:
+        configure(machine)
+        import ministack.app as native
+
+        from local import seams
+        from local.engines.process import ProcessEngine
+        from local.functions import Functions
+        from local.services import handlers
+
+        seams.check()
+        self.machine, self._native = machine, native
+        machine.processes.reap()
+        machine.engine = ProcessEngine(machine)
+        self._services, self._handlers, self._routes = handlers(machine)
+        self._functions = Functions(machine)
+        self._install()
+
+    def _install(self) -> None:
+        """Put our services and repairs at the seams."""
+        from ministack.core.iam_actions import SERVICE_TO_IAM_NAMESPACE
+
+        from local import cloudformation, events, workflow
+
+        for name, handler in self._handlers.items():
+            self._native.SERVICE_HANDLERS[name] = handler
+            self._native.SERVICE_REGISTRY.setdefault(name, {"module": name})
+            SERVICE_TO_IAM_NAMESPACE.pop(name, None)  # ours ask IAM themselves, with the resource's ARN
+        for part in (cloudformation, events, workflow):
+            part.install(self.machine)
+        self._functions.install()
+
+    async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
+        """Serve what is not an AWS API (git) by its path, and hand on the rest."""
+        for prefix, route in self._routes.items():
+            if scope["type"] == "http" and scope["path"].startswith(prefix):
+                return await route(scope, receive, send)
+        return await self._native.app(scope, receive, send)
+
+    def run(self, ready: Callable[[], None]) -> None:
+        """Serve until SIGINT or SIGTERM, then end every process that was started."""
+        asyncio.run(self._serve(ready))
+
+    async def _serve(self, ready: Callable[[], None]) -> None:
+        from hypercorn.asyncio import serve
+        from hypercorn.config import Config
+
+        config = Config()
+        config.bind, config.keep_alive_timeout = [f"127.0.0.1:{self.machine.port}"], 75
+        config.graceful_timeout = 2.0
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        saver = threading.Thread(target=self._save_regularly, daemon=True)
+        saver.start()
+        announcer = asyncio.create_task(self._announce(ready))
+        try:
+            await serve(self, config, shutdown_trigger=stop.wait)  # type: ignore[arg-type]
+        finally:
+            announcer.cancel()
+            await asyncio.to_thread(self.stop)
+
+    async def _announce(self, ready: Callable[[], None]) -> None:
+        while True:
+            with suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", self.machine.port)
+                writer.close()
+                for service in self._services:
+                    await asyncio.to_thread(service.setup)
+                return ready()
+            await asyncio.sleep(0.02)
+
+    def _save_regularly(self) -> None:
+        """Save ministack's own state, which it would keep in memory until shutdown."""
+        from ministack.core.persistence import save_all
+
+        while not self.machine.stopping.wait(SAVE_EVERY_SECONDS):
+            save_all(self._native._build_persistence_save_dict())
+
+    def stop(self) -> None:
+        """End services, functions and processes, in that order."""
+        self.machine.stopping.set()
+        for service in self._services:
+            service.stop()
+        self._functions.stop()
+        self.machine.processes.stop_all()
+        self.machine.store.close()
+
+
+def cache_folder() -> Path:
+    """Return where environments live that survive a reset (they are named by what they hold)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ml-delivery"

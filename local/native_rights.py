@@ -1,0 +1,145 @@
+"""The rights that CloudFormation's role needs for the types that ministack provides.
+
+ministack provisions these types without asking IAM. Each line says what AWS asks for: the ARN of the resource
+(``{Property}`` from the template, the generated name where it is left out), and the actions of create, update and
+delete; ``action?Property`` is needed only when the template sets the property. Source: the handlers' permissions of
+CloudFormation's resource schemas, less those that only read back what was written.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.machine import Machine
+
+
+@dataclass(frozen=True)
+class Rights:
+    """What one type needs, by phase."""
+
+    arn: str
+    create: str
+    update: str
+    delete: str
+    passes: dict[str, str] = field(default_factory=dict)  # path of a role in the properties -> the service taking it
+
+    def needed(self, phase: str, machine: Machine, properties: dict, default_name: str) -> Iterator[tuple[str, str]]:
+        """Yield (action, ARN) of a phase."""
+        arn = _arn(self.arn, machine, properties, default_name)
+        for word in getattr(self, phase).split():
+            action, _, condition = word.partition("?")
+            if not condition or properties.get(condition):
+                yield action, arn
+
+    def passed_roles(self, properties: dict) -> Iterator[tuple[str, str]]:
+        """Yield (role ARN, service principal) for every role that the properties hand to a service."""
+        for path, principal in self.passes.items():
+            for role in _values(properties, path.split(".")):
+                yield role, principal
+
+
+def _values(value: Any, path: list[str]) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _values(item, path)
+    elif isinstance(value, dict) and path:
+        yield from _values(value.get(path[0]), path[1:])
+    elif isinstance(value, str):
+        yield value
+
+
+def _arn(template: str, machine: Machine, properties: dict, default_name: str) -> str:
+    if template == "*":
+        return template
+
+    def fill(match: re.Match) -> str:
+        value = str(properties.get(match[1]) or default_name)
+        return value.rpartition(":")[2] if match[1] != "ServiceToken" else value
+
+    text = re.sub(r"\{(\w+)\}", fill, template)
+    if text.startswith("arn:"):
+        return text
+    service, _, resource = text.partition("|")
+    region, account = {"s3": ("", ""), "iam": ("", machine.account_id), "apigateway": (machine.region, "")}.get(
+        service, (machine.region, machine.account_id))
+    return f"arn:aws:{service}:{region}:{account}:{resource}"
+
+
+def _ec2(noun: str, more: str = "") -> Rights:
+    return Rights("*", f"ec2:Create{noun} {more}".strip(), f"{more}".strip(), f"ec2:Delete{noun}")
+
+
+def _api(collection: str) -> Rights:
+    return Rights(f"apigateway|{collection}", "apigateway:POST", "apigateway:PATCH", "apigateway:DELETE")
+
+
+RIGHTS: dict[str, Rights] = {
+    "Custom::": Rights("{ServiceToken}", "lambda:InvokeFunction", "lambda:InvokeFunction", "lambda:InvokeFunction"),
+    "AWS::IAM::Role": Rights(
+        "iam|role/{RoleName}",
+        "iam:CreateRole iam:PutRolePolicy?Policies iam:AttachRolePolicy?ManagedPolicyArns iam:TagRole?Tags",
+        "iam:UpdateAssumeRolePolicy iam:PutRolePolicy?Policies iam:AttachRolePolicy?ManagedPolicyArns",
+        "iam:DeleteRole iam:DeleteRolePolicy?Policies iam:DetachRolePolicy?ManagedPolicyArns"),
+    "AWS::IAM::Policy": Rights("*", "iam:PutRolePolicy?Roles", "iam:PutRolePolicy?Roles", "iam:DeleteRolePolicy?Roles"),
+    "AWS::Logs::LogGroup": Rights(
+        "logs|log-group:{LogGroupName}",
+        "logs:CreateLogGroup logs:PutRetentionPolicy?RetentionInDays logs:AssociateKmsKey?KmsKeyId logs:TagResource?Tags",
+        "logs:PutRetentionPolicy?RetentionInDays", "logs:DeleteLogGroup"),
+    "AWS::Lambda::Function": Rights(
+        "lambda|function:{FunctionName}", "lambda:CreateFunction lambda:TagResource?Tags lambda:GetFunction",
+        "lambda:UpdateFunctionCode lambda:UpdateFunctionConfiguration lambda:GetFunction", "lambda:DeleteFunction",
+        {"Role": "lambda.amazonaws.com"}),
+    "AWS::Lambda::Version": Rights("lambda|function:{FunctionName}", "lambda:PublishVersion", "", ""),
+    "AWS::Lambda::Alias": Rights("lambda|function:{FunctionName}", "lambda:CreateAlias", "lambda:UpdateAlias",
+                                 "lambda:DeleteAlias"),
+    "AWS::Lambda::Permission": Rights("lambda|function:{FunctionName}", "lambda:AddPermission",
+                                      "lambda:AddPermission lambda:RemovePermission", "lambda:RemovePermission"),
+    "AWS::StepFunctions::StateMachine": Rights(
+        "states|stateMachine:{StateMachineName}", "states:CreateStateMachine states:TagResource?Tags",
+        "states:UpdateStateMachine", "states:DeleteStateMachine", {"RoleArn": "states.amazonaws.com"}),
+    "AWS::ApiGateway::RestApi": _api("/restapis"),
+    "AWS::ApiGateway::Deployment": _api("/restapis/{RestApiId}/deployments"),
+    "AWS::ApiGateway::Stage": _api("/restapis/{RestApiId}/stages"),
+    "AWS::ApiGateway::ApiKey": _api("/apikeys"),
+    "AWS::ApiGateway::UsagePlan": _api("/usageplans"),
+    "AWS::ApiGateway::UsagePlanKey": _api("/usageplans/{UsagePlanId}/keys"),
+    "AWS::KMS::Key": Rights("*", "kms:CreateKey kms:EnableKeyRotation?EnableKeyRotation kms:TagResource?Tags",
+                            "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"),
+    "AWS::KMS::Alias": Rights("kms|{AliasName}", "kms:CreateAlias", "kms:UpdateAlias", "kms:DeleteAlias"),
+    "AWS::S3::Bucket": Rights(
+        "s3|{BucketName}",
+        "s3:CreateBucket s3:PutBucketVersioning?VersioningConfiguration s3:PutEncryptionConfiguration?BucketEncryption "
+        "s3:PutBucketNotification?NotificationConfiguration "
+        "s3:PutBucketPublicAccessBlock?PublicAccessBlockConfiguration s3:PutBucketTagging?Tags "
+        "s3:PutLifecycleConfiguration?LifecycleConfiguration",
+        "s3:PutBucketVersioning?VersioningConfiguration s3:PutEncryptionConfiguration?BucketEncryption",
+        "s3:DeleteBucket"),
+    "AWS::S3::BucketPolicy": Rights("s3|{Bucket}", "s3:PutBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"),
+    "AWS::SNS::Topic": Rights("sns|{TopicName}", "sns:CreateTopic sns:TagResource?Tags", "sns:SetTopicAttributes",
+                              "sns:DeleteTopic"),
+    "AWS::SNS::TopicPolicy": Rights("*", "sns:SetTopicAttributes", "sns:SetTopicAttributes", "sns:SetTopicAttributes"),
+    "AWS::SNS::Subscription": Rights("sns|{TopicArn}", "sns:Subscribe", "sns:SetSubscriptionAttributes",
+                                     "sns:Unsubscribe"),
+    "AWS::ECR::Repository": Rights(
+        "ecr|repository/{RepositoryName}", "ecr:CreateRepository ecr:TagResource?Tags",
+        "ecr:PutImageScanningConfiguration ecr:PutImageTagMutability", "ecr:DeleteRepository"),
+    "AWS::Events::Rule": Rights("events|rule/{Name}", "events:PutRule events:PutTargets?Targets",
+                                "events:PutRule events:PutTargets?Targets", "events:DeleteRule events:RemoveTargets",
+                                {"Targets.RoleArn": "events.amazonaws.com"}),
+    "AWS::EFS::FileSystem": Rights("*", "elasticfilesystem:CreateFileSystem", "elasticfilesystem:UpdateFileSystem",
+                                   "elasticfilesystem:DeleteFileSystem"),
+    "AWS::EFS::MountTarget": Rights("*", "elasticfilesystem:CreateMountTarget",
+                                    "elasticfilesystem:ModifyMountTargetSecurityGroups",
+                                    "elasticfilesystem:DeleteMountTarget"),
+    "AWS::EFS::AccessPoint": Rights("*", "elasticfilesystem:CreateAccessPoint", "", "elasticfilesystem:DeleteAccessPoint"),
+    "AWS::EC2::VPC": _ec2("Vpc", "ec2:ModifyVpcAttribute"),
+    "AWS::EC2::Subnet": _ec2("Subnet"),
+    "AWS::EC2::InternetGateway": _ec2("InternetGateway"),
+    "AWS::EC2::VPCGatewayAttachment": Rights("*", "ec2:AttachInternetGateway", "", "ec2:DetachInternetGateway"),
+    "AWS::EC2::RouteTable": _ec2("RouteTable"),
+    "AWS::EC2::Route": _ec2("Route"),
+    "AWS::EC2::SubnetRouteTableAssociation": Rights("*", "ec2:AssociateRouteTable", "", "ec2:DisassociateRouteTable"),
+    "AWS::EC2::SecurityGroup": _ec2("SecurityGroup"),
+    "AWS::EC2::VPCEndpoint": Rights("*", "ec2:CreateVpcEndpoint", "ec2:ModifyVpcEndpoint", "ec2:DeleteVpcEndpoints"),
+}

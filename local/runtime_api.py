@@ -1,0 +1,230 @@
+"""One Lambda execution environment: a process that asks for events over the Lambda Runtime API.
+
+Every environment has a listener of its own on 127.0.0.1, and the thread that invokes also serves the protocol: no
+queue and no hand-over between threads, so a warm invocation costs two small requests.
+"""
+
+import json
+import selectors
+import shutil
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import h11
+
+from local.processes import Child
+
+API = "/2018-06-01/runtime"
+# the runtime sends a stack trace for X-Ray as one header of up to 1 MB
+LARGEST_HEADERS = 2 * 1024 * 1024
+LARGEST_LOG = 64 * 1024 * 1024
+CHECK_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an invocation ended: response, error, init, timeout or exit; with the body that the runtime sent."""
+
+    kind: str
+    body: bytes = b""
+    seconds: float = 0.0
+    exit_code: int = 0
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """What the runtime is told about one invocation."""
+
+    request_id: str
+    event: bytes
+    function_arn: str
+    timeout: float
+    trace: str
+
+    def headers(self) -> list[tuple[str, str]]:
+        """Return the headers of the Runtime API's "next" call."""
+        deadline = int((time.time() + self.timeout) * 1000)
+        return [("Lambda-Runtime-Aws-Request-Id", self.request_id), ("Lambda-Runtime-Deadline-Ms", str(deadline)),
+                ("Lambda-Runtime-Invoked-Function-Arn", self.function_arn), ("Lambda-Runtime-Trace-Id", self.trace),
+                ("Content-Type", "application/json")]
+
+
+@dataclass
+class Connection:
+    """One connection of the runtime, and the request that is being read from it."""
+
+    sock: socket.socket
+    protocol: h11.Connection = field(default_factory=lambda: h11.Connection(
+        h11.SERVER, max_incomplete_event_size=LARGEST_HEADERS))
+    request: h11.Request | None = None
+    body: bytearray = field(default_factory=bytearray)
+
+    def receive(self) -> bool:
+        """Read what has arrived; False when the runtime has closed the connection."""
+        try:
+            data = self.sock.recv(1 << 16)
+        except ConnectionError:
+            return False
+        self.protocol.receive_data(data)
+        return bool(data)
+
+    def complete(self) -> bool:
+        """Whether a whole request has arrived."""
+        while (event := self.protocol.next_event()) is not h11.NEED_DATA:
+            if isinstance(event, h11.Request):
+                self.request, self.body = event, bytearray()
+            elif isinstance(event, h11.Data):
+                self.body += event.data
+            else:
+                return isinstance(event, h11.EndOfMessage)
+        return False
+
+    def answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        """Answer the request in one packet and be ready for the next."""
+        response = h11.Response(status_code=status, headers=[*headers, ("Content-Length", str(len(body)))])
+        parts = [self.protocol.send(each) for each in (response, h11.Data(data=body), h11.EndOfMessage())]
+        with suppress(ConnectionError):  # a runtime that has died shows when it is waited for
+            self.sock.sendall(b"".join(part for part in parts if part))
+        if self.protocol.our_state is h11.DONE:
+            self.protocol.start_next_cycle()
+
+
+class RuntimeApi:
+    """The server side of the Runtime API for one process."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self.address = "127.0.0.1:%d" % self._listener.getsockname()[1]
+
+    def next_request(self, deadline: float, running: Callable[[], bool]) -> tuple[str, Connection] | None:
+        """Return the next request's path; None at the deadline (monotonic) or when the process has ended."""
+        while (left := deadline - time.monotonic()) > 0:
+            ready = self._selector.select(min(left, CHECK_SECONDS if self._silent else 1.0))
+            for key, _ in ready:
+                if key.data is None:
+                    self._accept()
+                elif not key.data.receive():
+                    self._drop(key.data)
+                elif key.data.complete():
+                    return key.data.request.target.decode(), key.data
+            if not ready and not running():
+                return None
+        return None
+
+    @property
+    def _silent(self) -> bool:
+        """Whether no connection would tell of the process's end."""
+        return len(self._selector.get_map()) == 1
+
+    def _accept(self) -> None:
+        sock, _ = self._listener.accept()
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._selector.register(sock, selectors.EVENT_READ, Connection(sock))
+
+    def _drop(self, connection: Connection) -> None:
+        self._selector.unregister(connection.sock)
+        connection.sock.close()
+
+    def close(self) -> None:
+        """Close the listener and every connection."""
+        for key in list((self._selector.get_map() or {}).values()):
+            key.fileobj.close()  # type: ignore[union-attr]
+        self._selector.close()
+
+
+class Environment:
+    """A process that serves one invocation at a time, its scratch folder, and what it has printed."""
+
+    def __init__(self, folder: Path, start: Callable[[str, Path], Child]) -> None:
+        """Start the process by ``start(address of the Runtime API, log file)``."""
+        self.folder, self.log = folder, folder / "output.log"
+        (folder / "tmp").mkdir(parents=True)
+        self.log.touch()
+        self._read, self._next, self._failed = 0, None, None
+        self._began, self.idle_since = time.monotonic(), 0.0
+        self.init_seconds: float | None = None
+        self._api = RuntimeApi()
+        try:
+            self._child = start(self._api.address, self.log)
+        except BaseException:
+            self._discard()
+            raise
+
+    @property
+    def reusable(self) -> bool:
+        """Whether another invocation may use it."""
+        return self._failed is None and self._child.poll() is None and self._read < LARGEST_LOG
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._child.pid
+
+    def invoke(self, invocation: Invocation, init_seconds: float) -> Outcome:
+        """Run one invocation; anything but a response or an error of the handler makes it unusable."""
+        outcome = self._ready(init_seconds) or self._run(invocation)
+        if outcome.kind not in ("response", "error"):
+            self._failed = outcome
+            self._child.stop(0)
+        return outcome
+
+    def _ready(self, seconds: float) -> Outcome | None:
+        """Wait until the runtime asks for work; return an outcome when it does not."""
+        asked = self._receive(time.monotonic() + seconds)
+        if isinstance(asked, Outcome):
+            return asked
+        path, self._next = asked
+        if path != f"{API}/invocation/next":
+            self._next.answer(202, [], b"{}")
+            return Outcome("init", bytes(self._next.body))
+        if self.init_seconds is None:
+            self.init_seconds = time.monotonic() - self._began
+        return None
+
+    def _run(self, invocation: Invocation) -> Outcome:
+        assert self._next is not None
+        began = time.monotonic()
+        self._next.answer(200, invocation.headers(), invocation.event)
+        answer = self._receive(began + invocation.timeout)
+        seconds = time.monotonic() - began
+        if isinstance(answer, Outcome):
+            return Outcome(answer.kind, seconds=seconds, exit_code=answer.exit_code)
+        path, connection = answer
+        connection.answer(202, [], b'{"status":"OK"}')
+        kind = "response" if path == f"{API}/invocation/{invocation.request_id}/response" else "error"
+        return Outcome(kind, bytes(connection.body), seconds)
+
+    def _receive(self, deadline: float) -> tuple[str, Connection] | Outcome:
+        request = self._api.next_request(deadline, lambda: self._child.poll() is None)
+        if request is not None:
+            return request
+        code = self._child.poll()
+        return Outcome("timeout") if code is None else Outcome("exit", exit_code=code)
+
+    def printed(self) -> str:
+        """Return what the process has printed since the last call."""
+        with self.log.open("rb") as file:
+            file.seek(self._read)
+            text = file.read()
+        self._read += len(text)
+        return text.decode("utf-8", "replace")
+
+    def close(self) -> None:
+        """End the process group and remove the folder."""
+        self._child.stop(0)
+        self._discard()
+
+    def _discard(self) -> None:
+        self._api.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def error_body(error_type: str, message: str) -> bytes:
+    """Return an error as Lambda itself reports one."""
+    return json.dumps({"errorType": error_type, "errorMessage": message}).encode()

@@ -1,0 +1,53 @@
+"""Every private name of ministack that this machine reads or replaces, checked at start.
+
+The version is pinned exactly; this list is what to look at when the pin moves.
+"""
+
+import importlib
+
+from local.functions import SEAMS as FUNCTION_SEAMS
+
+SEAMS: tuple[tuple[str, str], ...] = (
+    ("ministack.app", "SERVICE_HANDLERS"),
+    ("ministack.app", "SERVICE_REGISTRY"),
+    ("ministack.app", "_build_persistence_save_dict"),
+    ("ministack.core.iam_actions", "SERVICE_TO_IAM_NAMESPACE"),
+    ("ministack.core.iam_evaluator", "EvalContext"),
+    ("ministack.core.iam_evaluator", "_conditions_met"),
+    ("ministack.core.iam_evaluator", "_service_principal_matches"),
+    ("ministack.core.iam_evaluator", "enforce"),
+    ("ministack.core.iam_evaluator", "resolve_credential"),
+    ("ministack.core.persistence", "save_all"),
+    ("ministack.core.responses", "request_scope"),
+    ("ministack.core.router", "extract_access_key_id"),
+    ("ministack.services.cloudformation", "_stacks"),
+    ("ministack.services.cloudformation.provisioners", "_REPLACING_PROPERTIES"),
+    ("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS"),
+    ("ministack.services.cloudformation.provisioners", "_STACK_TAG_PROPERTY"),
+    ("ministack.services.cloudformation.provisioners", "_physical_name"),
+    ("ministack.services.cloudformation.stacks", "_delete_resource"),
+    ("ministack.services.cloudformation.stacks", "_provision_resource"),
+    ("ministack.services.cloudformation.stacks", "_runs_on_worker_thread"),
+    ("ministack.services.cloudformation.stacks", "_update_resource"),
+    ("ministack.services.eventbridge", "_invoke_target"),
+    ("ministack.services.eventbridge", "_put_events"),
+    ("ministack.services.iam", "_roles"),
+    ("ministack.services.stepfunctions", "_ExecutionError"),
+    ("ministack.services.stepfunctions", "_execute_task"),
+    ("ministack.services.stepfunctions", "_invoke_resource"),
+    ("ministack.services.stepfunctions", "_state_machines"),
+    ("ministack.services.sns", "_fanout"),
+    ("ministack.services.sts", "register_session"),
+    *FUNCTION_SEAMS,
+)
+
+
+class SeamError(RuntimeError):
+    """The installed ministack lacks a name that this machine patches."""
+
+
+def check() -> None:
+    """Raise SeamError naming every seam that is gone."""
+    gone = [f"{module}.{name}" for module, name in SEAMS if not hasattr(importlib.import_module(module), name)]
+    if gone:
+        raise SeamError(f"ministack has no {', '.join(gone)}. Install the version that requirements/local.txt pins.")

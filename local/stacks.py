@@ -1,0 +1,275 @@
+"""The table of CloudFormation types that our services provide.
+
+A type is the calls of its service: create, read, update and delete made through a client with the rights of the
+stack's role, so that IAM decides as it does on AWS. Properties become request members by the service's own model.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore import xform_name
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
+from botocore.model import Shape
+
+from local.machine import Credentials, Machine
+from local.service import value_at
+
+POLL_SECONDS = 0.2
+GONE = ("NotFound", "DoesNotExist", "Could not find", "does not exist", "cannot be found")
+
+
+class ResourceError(Exception):
+    """A resource could not be created, changed or deleted; the message is the service's."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How a type settles: the status's path in the read answer, the good value, the failed ones, the reason."""
+
+    status: str
+    good: str
+    bad: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
+class ResourceType:
+    """One CloudFormation type as calls of a service; paths are dotted paths into answers."""
+
+    service: str
+    create: str
+    delete: str
+    key: str  # the request member that names the resource in read, update and delete
+    id: str  # path of that name in the create request or answer
+    read: str = ""
+    update: str = ""
+    ref: str = ""  # path of Ref in the read answer; the name itself where empty
+    name: str = ""  # the property that CloudFormation fills in when a template leaves it out
+    attributes: dict[str, str] = field(default_factory=dict)  # Fn::GetAtt name -> path in the read answer
+    replaced_on: tuple[str, ...] = ()
+    waiting: Waiting | None = None
+    request: Callable[[dict], dict] = dict  # properties -> what the create request takes
+    after: Callable[[Machine, str, dict], None] | None = None  # what follows the create call
+
+
+def _pipeline(properties: dict) -> dict:
+    inner = {key: value for key, value in properties.items() if key not in ("Tags", "RestartExecutionOnUpdate")}
+    return {"pipeline": inner, "tags": properties.get("Tags", [])}
+
+
+def _repository(properties: dict) -> dict:
+    return {key: value for key, value in properties.items() if key != "Code"}
+
+
+def _seed_repository(machine: Machine, name: str, properties: dict) -> None:
+    """Make the first commit of a repository from the archive that its Code property names."""
+    from local.services.codecommit import seed
+
+    if code := properties.get("Code"):
+        place = code["S3"]
+        version = {"VersionId": place["ObjectVersion"]} if place.get("ObjectVersion") else {}
+        answer = machine.client("s3").get_object(Bucket=place["Bucket"], Key=place["Key"], **version)
+        seed(machine, name, code.get("BranchName", "main"), answer["Body"].read())
+
+
+def _product(properties: dict) -> dict:
+    artifact, *more = properties["ProvisioningArtifactParameters"]
+    if more:
+        raise ResourceError("AWS::ServiceCatalog::CloudFormationProduct with several provisioning artifacts at once "
+                            "is not available on this machine")
+    return properties | {"ProductType": "CLOUD_FORMATION_TEMPLATE", "IdempotencyToken": _token(),
+                         "ProvisioningArtifactParameters": artifact | {"Type": "CLOUD_FORMATION_TEMPLATE"}}
+
+
+def _launch_constraint(properties: dict) -> dict:
+    kept = {key: value for key, value in properties.items() if key in ("PortfolioId", "ProductId", "Description")}
+    return kept | {"Type": "LAUNCH", "IdempotencyToken": _token(),
+                   "Parameters": json.dumps({"RoleArn": properties["RoleArn"]})}
+
+
+def _with_token(properties: dict) -> dict:
+    return properties | {"IdempotencyToken": _token()}
+
+
+def _token() -> str:
+    return f"cloudformation-{time.time_ns()}"
+
+
+ENDPOINT_SETTLES = Waiting("EndpointStatus", "InService", ("Failed", "OutOfService"), "FailureReason")
+
+TYPES: dict[str, ResourceType] = {
+    "AWS::SageMaker::Model": ResourceType(
+        "sagemaker", "CreateModel", "DeleteModel", "ModelName", "ModelName", read="DescribeModel", name="ModelName",
+        attributes={"ModelName": "ModelName", "ModelArn": "ModelArn"}, ref="ModelArn",
+        replaced_on=("ModelName", "ExecutionRoleArn", "PrimaryContainer", "Containers", "VpcConfig",
+                     "EnableNetworkIsolation", "InferenceExecutionConfig")),
+    "AWS::SageMaker::EndpointConfig": ResourceType(
+        "sagemaker", "CreateEndpointConfig", "DeleteEndpointConfig", "EndpointConfigName", "EndpointConfigName",
+        read="DescribeEndpointConfig", name="EndpointConfigName", ref="EndpointConfigArn",
+        attributes={"EndpointConfigName": "EndpointConfigName", "EndpointConfigArn": "EndpointConfigArn"},
+        replaced_on=("EndpointConfigName", "ProductionVariants", "DataCaptureConfig", "KmsKeyId", "VpcConfig",
+                     "ShadowProductionVariants", "AsyncInferenceConfig", "ExecutionRoleArn",
+                     "EnableNetworkIsolation")),
+    "AWS::SageMaker::Endpoint": ResourceType(
+        "sagemaker", "CreateEndpoint", "DeleteEndpoint", "EndpointName", "EndpointName", read="DescribeEndpoint",
+        update="UpdateEndpoint", name="EndpointName", ref="EndpointArn",
+        attributes={"EndpointName": "EndpointName", "EndpointArn": "EndpointArn"}, replaced_on=("EndpointName",),
+        waiting=ENDPOINT_SETTLES),
+    "AWS::CodeCommit::Repository": ResourceType(
+        "codecommit", "CreateRepository", "DeleteRepository", "repositoryName", "repositoryName",
+        read="GetRepository", ref="repositoryMetadata.repositoryId", name="RepositoryName",
+        attributes={"Arn": "repositoryMetadata.Arn", "Name": "repositoryMetadata.repositoryName",
+                    "CloneUrlHttp": "repositoryMetadata.cloneUrlHttp",
+                    "CloneUrlSsh": "repositoryMetadata.cloneUrlSsh"},
+        replaced_on=("RepositoryName",), request=_repository, after=_seed_repository),
+    "AWS::CodeBuild::Project": ResourceType(
+        "codebuild", "CreateProject", "DeleteProject", "name", "name", read="BatchGetProjects",
+        update="UpdateProject", name="Name", attributes={"Arn": "projects.arn"}, replaced_on=("Name",)),
+    "AWS::CodePipeline::Pipeline": ResourceType(
+        "codepipeline", "CreatePipeline", "DeletePipeline", "name", "pipeline.name", read="GetPipeline",
+        update="UpdatePipeline", name="Name", attributes={"Version": "pipeline.version"}, replaced_on=("Name",),
+        request=_pipeline),
+    "AWS::ServiceCatalog::Portfolio": ResourceType(
+        "servicecatalog", "CreatePortfolio", "DeletePortfolio", "Id", "PortfolioDetail.Id", read="DescribePortfolio",
+        update="UpdatePortfolio", attributes={"PortfolioName": "PortfolioDetail.DisplayName"}, request=_with_token),
+    "AWS::ServiceCatalog::CloudFormationProduct": ResourceType(
+        "servicecatalog", "CreateProduct", "DeleteProduct", "Id", "ProductViewDetail.ProductViewSummary.ProductId",
+        read="DescribeProductAsAdmin", update="CreateProvisioningArtifact",
+        attributes={"ProductName": "ProductViewDetail.ProductViewSummary.Name",
+                    "ProvisioningArtifactIds": "ProvisioningArtifactSummaries.Id"}, request=_product),
+    "AWS::ServiceCatalog::PortfolioProductAssociation": ResourceType(
+        "servicecatalog", "AssociateProductWithPortfolio", "DisassociateProductFromPortfolio", "ProductId|PortfolioId",
+        "", replaced_on=("PortfolioId", "ProductId", "SourcePortfolioId")),
+    "AWS::ServiceCatalog::PortfolioPrincipalAssociation": ResourceType(
+        "servicecatalog", "AssociatePrincipalWithPortfolio", "DisassociatePrincipalFromPortfolio",
+        "PortfolioId|PrincipalARN", "", replaced_on=("PortfolioId", "PrincipalARN", "PrincipalType")),
+    "AWS::ServiceCatalog::LaunchRoleConstraint": ResourceType(
+        "servicecatalog", "CreateConstraint", "DeleteConstraint", "Id", "ConstraintDetail.ConstraintId",
+        read="DescribeConstraint", replaced_on=("PortfolioId", "ProductId"), request=_launch_constraint),
+}
+
+
+class Provisioner:
+    """Makes, changes and deletes resources of one type with the rights of ``credentials``."""
+
+    def __init__(self, machine: Machine, kind: ResourceType, credentials: Credentials) -> None:
+        self.machine, self.kind = machine, kind
+        self.client: BaseClient = machine.client(kind.service, credentials)
+
+    def create(self, properties: dict, default_name: str) -> tuple[str, dict]:
+        """Create the resource and wait until it has settled; return its physical id and attributes."""
+        if self.kind.name and not properties.get(self.kind.name):
+            properties = properties | {self.kind.name: default_name}
+        request = self._request(self.kind.create, self.kind.request(properties))
+        answer = self._call(self.kind.create, request)
+        name = self._identify(request, answer)
+        try:
+            if self.kind.after:
+                self.kind.after(self.machine, name, properties)
+            return self._settled(name)
+        except Exception:
+            self.delete(name)
+            raise
+
+    def update(self, name: str, properties: dict) -> tuple[str, dict]:
+        """Change the resource in place, where its type allows that."""
+        if not self.kind.update:
+            raise ResourceError(f"{self.kind.create.removeprefix('Create')} cannot be changed in place: "
+                                f"only {', '.join(self.kind.replaced_on)} (by replacement)")
+        shaped = self.kind.request({**properties, **({self.kind.name: name} if self.kind.name else {})})
+        if self.kind.update == "CreateProvisioningArtifact":
+            shaped = {"ProductId": name, "Parameters": shaped["ProvisioningArtifactParameters"],
+                      "IdempotencyToken": _token()}
+        request = self._request(self.kind.update, shaped)
+        if self.kind.key in self._shape(self.kind.update).members:
+            request[self.kind.key] = name
+        self._call(self.kind.update, request)
+        return self._settled(name)
+
+    def delete(self, name: str) -> None:
+        """Delete the resource; one that is gone is no error."""
+        request = dict(zip(self.kind.key.split("|"), name.split("|"), strict=True))
+        try:
+            self._call(self.kind.delete, request)
+            while self.kind.waiting and self.kind.read and not self.machine.stopping.wait(POLL_SECONDS):
+                self._call(self.kind.read, request)
+        except ResourceError as error:
+            if not any(word in str(error) for word in GONE):
+                raise
+
+    def _settled(self, name: str) -> tuple[str, dict]:
+        if not self.kind.read:
+            return name, {}
+        while True:
+            answer = self._read(name)
+            waiting = self.kind.waiting
+            status = value_at(answer, waiting.status) if waiting else None
+            if waiting is None or status == waiting.good:
+                return name, {key: found for key, path in self.kind.attributes.items()
+                              if (found := value_at(answer, path)) is not None} | self._ref(answer)
+            if status in waiting.bad:
+                raise ResourceError(f"{name} is {status}: {value_at(answer, waiting.reason)}")
+            if self.machine.stopping.wait(POLL_SECONDS):
+                raise ResourceError(f"{name}: the local AWS was stopped while it was {status}")
+
+    def _ref(self, answer: dict) -> dict:
+        return {"Ref": value_at(answer, self.kind.ref)} if self.kind.ref else {}
+
+    def _read(self, name: str) -> dict:
+        request: dict[str, Any] = {self.kind.key: name}
+        if self.kind.service == "codebuild":
+            request = {"names": [name]}
+        answer = self._call(self.kind.read, request)
+        return {key: value[0] if isinstance(value, list) and value and isinstance(value[0], dict) else value
+                for key, value in answer.items()}
+
+    def _identify(self, request: dict, answer: dict) -> str:
+        if "|" in self.kind.key:
+            return "|".join(request[part] for part in self.kind.key.split("|"))
+        return str(value_at(answer, self.kind.id) or value_at(request, self.kind.id))
+
+    def _shape(self, operation: str) -> Any:
+        return self.client.meta.service_model.operation_model(operation).input_shape
+
+    def _request(self, operation: str, properties: dict) -> dict:
+        return convert(self._shape(operation), properties, operation)
+
+    def _call(self, operation: str, request: dict) -> dict:
+        try:
+            return getattr(self.client, xform_name(operation))(**request)
+        except ClientError as error:
+            raise ResourceError(f"{error.response['Error']['Message']} (Service: {self.kind.service}; "
+                                f"Error Code: {error.response['Error']['Code']})") from error
+
+
+def convert(shape: Shape, value: Any, path: str) -> Any:
+    """Return template values as a request of ``shape``: names matched without case, scalars given their type."""
+    if shape.type_name == "structure":
+        members = {name.lower(): name for name in shape.members}
+        unknown = [key for key in value if key.lower() not in members and key != "Tags"]
+        if unknown:
+            raise ResourceError(f"{path}: {', '.join(unknown)} is not available on this machine")
+        return {members[key.lower()]: convert(shape.members[members[key.lower()]], item, f"{path}.{key}")
+                for key, item in value.items() if key.lower() in members}
+    if shape.type_name == "list":
+        return [convert(shape.member, item, path) for item in value]
+    if shape.type_name == "map":
+        pairs = value if isinstance(value, dict) else {tag["Key"]: tag["Value"] for tag in value}
+        return {key: convert(shape.value, item, f"{path}.{key}") for key, item in pairs.items()}
+    return SCALARS.get(shape.type_name, lambda scalar: scalar)(value)
+
+
+def _text(value: Any) -> str:
+    """Return a scalar as CloudFormation hands it to a service."""
+    if isinstance(value, dict | list):
+        return json.dumps(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+SCALARS: dict[str, Callable[[Any], Any]] = {
+    "string": _text, "integer": int, "long": int, "float": float, "double": float,
+    "boolean": lambda value: str(value).lower() == "true"}

@@ -1,0 +1,84 @@
+"""State of our services: tables of JSON documents, written through to SQLite.
+
+Every change is on disk before it is acknowledged, so a kill loses nothing that a caller was told.
+It costs one small transaction a change; nothing here changes more than some hundred times a second.
+"""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class Table(MutableMapping[str, dict]):
+    """One named table: keys to JSON documents, in insertion order. Readers get copies."""
+
+    def __init__(self, store: "Store", name: str) -> None:
+        self._store, self._name = store, name
+        self._rows: dict[str, str] = dict(store.rows(name))
+
+    def __getitem__(self, key: str) -> dict:
+        return json.loads(self._rows[key])
+
+    def __setitem__(self, key: str, document: dict) -> None:
+        text = json.dumps(document)
+        with self._store.lock:
+            self._store.write("INSERT INTO document VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body",
+                              (self._name, key, text))
+            self._rows[key] = text
+
+    def __delitem__(self, key: str) -> None:
+        with self._store.lock:
+            del self._rows[key]
+            self._store.write("DELETE FROM document WHERE collection = ? AND id = ?", (self._name, key))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._rows))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @contextmanager
+    def edit(self, key: str) -> Iterator[dict]:
+        """Yield the document of ``key`` to be changed in place; it is saved unless the block raises."""
+        with self._store.lock:
+            document = self[key]
+            yield document
+            self[key] = document
+
+
+class Store:
+    """All tables of one machine, in one SQLite file."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.lock = threading.RLock()
+        self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute("PRAGMA synchronous = NORMAL")  # survives a killed process, not a power cut
+        self._database.execute("CREATE TABLE IF NOT EXISTS document (collection TEXT, id TEXT, body TEXT,"
+                               " PRIMARY KEY (collection, id))")
+        self._tables: dict[str, Table] = {}
+
+    def rows(self, name: str) -> list[tuple[str, str]]:
+        """Return the saved keys and JSON texts of a table, oldest first."""
+        query = "SELECT id, body FROM document WHERE collection = ? ORDER BY rowid"
+        return self._database.execute(query, (name,)).fetchall()
+
+    def write(self, statement: str, values: tuple) -> None:
+        """Execute one writing statement; it is durable on return."""
+        self._database.execute(statement, values)
+
+    def table(self, name: str) -> Table:
+        """Return the table of that name, made on first use."""
+        with self.lock:
+            if name not in self._tables:
+                self._tables[name] = Table(self, name)
+            return self._tables[name]
+
+    def close(self) -> None:
+        """Close the file; the store is unusable afterwards."""
+        with self.lock:
+            self._database.close()
