@@ -82,10 +82,12 @@ def _handlers(machine: Machine, name: str) -> dict[str, Any]:
         return provisioner().create(_without_aws_tags(properties), _physical_name(stack_name, logical_id, max_len=63))
 
     def update(physical_id: str, old: dict, new: dict, stack_name: str) -> tuple[str, dict]:
-        return provisioner().update(physical_id, _without_aws_tags(new))
+        maker = provisioner()
+        return maker.update(maker.name_of(physical_id, old), _without_aws_tags(new))
 
     def delete(physical_id: str, properties: dict) -> None:
-        provisioner().delete(physical_id)
+        maker = provisioner()
+        maker.delete(maker.name_of(physical_id, properties))
 
     return {"create": create, "update": update, "delete": delete}
 
@@ -108,7 +110,7 @@ def _check(machine: Machine, kind: str, phase: str, properties: dict, default_na
     if rights is None:
         return
     key = _actor.get().access_key
-    for action, arn in rights.needed(phase, machine, properties, default_name):
+    for action, arn in rights.needed(phase, machine, _without_aws_tags(properties), default_name):
         authorize(machine, key, action, arn)
     if phase != "delete":
         for role, principal in rights.passed_roles(properties):

@@ -9,12 +9,13 @@ import re
 import shutil
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.hosting import Instance, ModelFaultError, Place, role_environment
+from local.hosting import HostingError, Instance, ModelFaultError, Place, role_environment
 from local.logs import LogStream
 from local.machine import AccessDeniedError, Machine
 from local.processes import Child
@@ -255,6 +256,9 @@ class TrainingJob(Job):
             name: self.channels | {key: channel[key] for key in ("ContentType",) if key in channel}
             for name, channel in inputs.items()})
         self.save("input/config/resourceconfig.json", hosts(self.request["ResourceConfig"]["InstanceType"]))
+        if checkpoints := self.request.get("CheckpointConfig"):
+            with suppress(TransferError):  # there are none yet
+                self.transfer.download(checkpoints["S3Uri"], self._checkpoints)
         for folder in ("model", "output/data", "checkpoints"):
             (self.base / folder).mkdir(parents=True, exist_ok=True)
         for name, channel in inputs.items():
@@ -278,8 +282,14 @@ class TrainingJob(Job):
     def _target(self) -> str:
         return f"{self.request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{self.name}/output"
 
+    @property
+    def _checkpoints(self) -> Path:
+        return self.base / self.request["CheckpointConfig"].get("LocalPath", "/opt/ml/checkpoints").removeprefix("/opt/ml/")
+
     def upload(self) -> None:
         """Write model.tar.gz (plain files where no compression is asked for) and, if there is output, output.tar.gz."""
+        if checkpoints := self.request.get("CheckpointConfig"):
+            self.transfer.upload(self._checkpoints, checkpoints["S3Uri"])
         config = self.request["OutputDataConfig"]
         key = config.get("KmsKeyId")
         for source, name in (("model", "model"), ("output/data", "output")):
@@ -402,8 +412,8 @@ class TransformJob(Job):
         finally:
             instance.stop()
         if end == "Completed" and faults:
-            reason = faults[0] if isinstance(faults[0], ModelFaultError | TransferError | ClientError) else repr(faults[0])
-            raise JobError(self._reason(f"ClientError: {reason}", ""))
+            raise JobError(self._reason(f"ClientError: the model's container {faults[0]}"
+                                        if isinstance(faults[0], HostingError) else f"ClientError: {faults[0]}", ""))
         return end
 
     def _follow(self, instance: Instance, fed: threading.Event) -> str:
@@ -411,7 +421,8 @@ class TransformJob(Job):
             if self.machine.stopping.is_set():
                 raise JobAbandonedError
         end = self.watch(instance.child, fed) if instance.child else "Completed"
-        fed.wait(POLL_SECONDS * 20)
+        if end == "Completed" and not fed.wait(10):
+            raise JobError(self._reason("AlgorithmError: the model's process ended before its work.", ""))
         return end
 
     @property

@@ -163,7 +163,7 @@ class Provisioner:
     def create(self, properties: dict, default_name: str) -> tuple[str, dict]:
         """Create the resource and wait until it has settled; return its physical id and attributes."""
         if self.kind.name and not properties.get(self.kind.name):
-            properties = properties | {self.kind.name: default_name}
+            properties = properties | {self.kind.name: default_name.lower()}
         request = self._request(self.kind.create, self.kind.request(properties))
         answer = self._call(self.kind.create, request)
         name = self._identify(request, answer)
@@ -174,6 +174,10 @@ class Provisioner:
         except Exception:
             self.delete(name)
             raise
+
+    def name_of(self, physical_id: str, properties: dict) -> str:
+        """Return the name that the service knows a resource by; the physical id is what Ref gives."""
+        return properties.get(self.kind.name) or physical_id.rpartition("/")[2]
 
     def update(self, name: str, properties: dict) -> tuple[str, dict]:
         """Change the resource in place, where its type allows that."""
@@ -209,15 +213,13 @@ class Provisioner:
             waiting = self.kind.waiting
             status = value_at(answer, waiting.status) if waiting else None
             if waiting is None or status == waiting.good:
-                return name, {key: found for key, path in self.kind.attributes.items()
-                              if (found := value_at(answer, path)) is not None} | self._ref(answer)
+                reference = value_at(answer, self.kind.ref) if self.kind.ref else name
+                return str(reference), {key: found for key, path in self.kind.attributes.items()
+                                        if (found := value_at(answer, path)) is not None}
             if status in waiting.bad:
                 raise ResourceError(f"{name} is {status}: {value_at(answer, waiting.reason)}")
             if self.machine.stopping.wait(POLL_SECONDS):
                 raise ResourceError(f"{name}: the local AWS was stopped while it was {status}")
-
-    def _ref(self, answer: dict) -> dict:
-        return {"Ref": value_at(answer, self.kind.ref)} if self.kind.ref else {}
 
     def _read(self, name: str) -> dict:
         request: dict[str, Any] = {self.kind.key: name}

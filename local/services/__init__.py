@@ -5,18 +5,19 @@ from typing import Any
 
 from local.machine import Machine
 from local.service import Service
-from local.services.codebuild import CodeBuild
-from local.services.codecommit import CodeCommit
-from local.services.codepipeline import CodePipeline
-from local.services.sagemaker import SageMaker
-from local.services.sagemaker_runtime import SageMakerRuntime
-from local.services.servicecatalog import ServiceCatalog
 
 Handler = Callable[..., Awaitable[tuple[int, dict[str, str], bytes]]]
 
 
 def handlers(machine: Machine) -> tuple[list[Service], dict[str, Handler], dict[str, Any]]:
     """Return the services, the handler of each signing name, and the routes that are not AWS APIs."""
+    from local.services.codebuild import CodeBuild
+    from local.services.codecommit import CodeCommit
+    from local.services.codepipeline import CodePipeline
+    from local.services.sagemaker import SageMaker
+    from local.services.sagemaker_runtime import SageMakerRuntime
+    from local.services.servicecatalog import ServiceCatalog
+
     sagemaker, runtime = SageMaker(machine), SageMakerRuntime(machine)
     codecommit = CodeCommit(machine)
     others = [CodeBuild(machine), CodePipeline(machine), ServiceCatalog(machine)]

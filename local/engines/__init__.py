@@ -1,0 +1,1 @@
+"""Engines: how images are built, kept and run."""

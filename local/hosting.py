@@ -1,0 +1,482 @@
+"""SageMaker's endpoints as serving processes: started beside each other, health checked, replaced when they crash.
+
+One thread an endpoint makes every change to it, so changes come one after the other; invocations only read.
+"""
+
+import http.client
+import itertools
+import logging
+import queue
+import random
+import shutil
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.capture import Capture
+from local.invocation_metrics import InvocationMetrics
+from local.logs import LogStream
+from local.machine import AccessDeniedError, Credentials, Machine
+from local.processes import Child
+from local.resources import Collection
+from local.service import ServiceError
+from local.transfer import Transfer, TransferError, extract
+
+logger = logging.getLogger("local")
+PRINCIPAL = "sagemaker.amazonaws.com"
+TICK_SECONDS = 0.25
+PING_TIMEOUT = 2.0
+INVOCATION_TIMEOUT = 60.0
+STARTUP_SECONDS = 480.0  # AWS's; loading a model is real work, so a minute of wall time is the least
+LEAST_STARTUP_SECONDS = 60.0
+PORTS = range(15000, 32000)  # below the ports that systems hand out for outgoing connections
+
+
+class HostingError(Exception):
+    """A model cannot be served; the message is the FailureReason."""
+
+
+class ModelFaultError(Exception):
+    """The model's process answered an error, or (status 0) did not answer."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"the model answered {status}: {message}" if status else message)
+        self.status, self.message = status, message
+
+
+def role_environment(machine: Machine, credentials: Credentials | None) -> dict[str, str]:
+    """Return region, endpoint and the role's rights as variables; without credentials only the region."""
+    region = {"AWS_REGION": machine.region, "AWS_DEFAULT_REGION": machine.region}
+    if credentials is None:
+        return region
+    return region | credentials.environment() | {"AWS_ENDPOINT_URL": machine.endpoint_url}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an instance lives: its folder, its log stream, its process's name, and variables of the occasion."""
+
+    folder: Path
+    log: LogStream
+    name: str
+    env: dict[str, str] = field(default_factory=dict)
+
+
+class Instance:
+    """One serving process of a model, with its port and its pool of connections."""
+
+    def __init__(self, machine: Machine, model: dict, place: Place) -> None:
+        self.machine, self.place = machine, place
+        self.container = (model.get("PrimaryContainer") or model["Containers"][0])
+        self.isolated = model.get("EnableNetworkIsolation", False)
+        self.credentials = machine.session(model["ExecutionRoleArn"], PRINCIPAL, "SageMaker")
+        self.child: Child | None = None
+        self.ready, self.started, self.digest = False, 0.0, ""
+        self._pool: queue.LifoQueue[http.client.HTTPConnection] = queue.LifoQueue()
+
+    def start(self) -> None:
+        """Bring the model in and start the process; raises HostingError, TransferError or ClientError."""
+        engine = self.machine.engine
+        assert engine is not None
+        uri = self.container["Image"]
+        try:
+            image = engine.image(uri, self.credentials)
+        except Exception as error:
+            raise HostingError(f"The image {uri} cannot be pulled. Please make sure all images included in the model "
+                               "exist, and that the execution role used to create the model has permissions to access "
+                               f"them. {error}") from error
+        base = self.place.folder / "ml"
+        shutil.rmtree(base, ignore_errors=True)
+        self._fetch_model(base / "model")
+        self.digest, self.port = image.digest, _free_port()
+        env = {"MODEL_SERVER_WORKERS": "1"} | role_environment(  # one: several endpoints share this machine's cores
+            self.machine, None if self.isolated else self.credentials) | self.place.env
+        env |= self.container.get("Environment", {})
+        env |= {"SAGEMAKER_BIND_TO_PORT": str(self.port), "SAGEMAKER_BIND_TO_HOST": "127.0.0.1"}
+        self.started = time.monotonic()
+        self.child = engine.start(image, ["serve"], base=base, env=env, log=self.place.log.path, name=self.place.name)
+
+    def _fetch_model(self, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        source = self.container.get("ModelDataSource", {}).get("S3DataSource", {})
+        uri = source.get("S3Uri") or self.container.get("ModelDataUrl")
+        transfer = Transfer(self.machine.client("s3", self.credentials))
+        try:
+            if uri and source.get("CompressionType") == "None":
+                transfer.download(uri, folder)
+            elif uri:
+                packed = folder.parent / "model.tar.gz"
+                transfer.fetch(uri, packed)
+                extract(packed, folder)
+                packed.unlink()
+        except (TransferError, ClientError) as error:
+            raise HostingError(f"Failed to download model data from {uri}: {error}. Please ensure that the object "
+                               "exists and that the execution role has s3:GetObject permissions on it.") from error
+
+    @property
+    def patience(self) -> float:
+        """The wall seconds that the process may take until it answers its health check."""
+        return max(LEAST_STARTUP_SECONDS, self.machine.clock.scaled(STARTUP_SECONDS))
+
+    def check(self) -> bool:
+        """Whether the process answers its health check; one that has ended, or never will, is a HostingError."""
+        assert self.child is not None
+        if (code := self.child.poll()) is not None:
+            raise HostingError(f"did not pass the ping health check: its process ended with exit code {code}. "
+                               f"Its last log lines:\n{self.place.log.tail()}")
+        try:
+            status, _, _ = self.request("GET", "/ping", b"", {}, PING_TIMEOUT)
+            self.ready = self.ready or status == 200
+        except ModelFaultError:
+            status = 0
+        if not self.ready and time.monotonic() - self.started > self.patience:
+            raise HostingError(f"did not pass the ping health check in {self.patience:.0f} s. "
+                               f"Its last log lines:\n{self.place.log.tail()}")
+        return self.ready
+
+    def alive(self) -> bool:
+        """Whether the process runs and has passed its health check or may still do so."""
+        try:
+            if not self.ready:
+                self.check()
+            return self.child is not None and self.child.poll() is None
+        except HostingError:
+            return False
+
+    def wait_until_ready(self, given_up: threading.Event) -> None:
+        """Wait for the health check; raises HostingError when it fails or the wait is given up."""
+        while not self.check():
+            if given_up.wait(0.1) or self.machine.stopping.is_set():
+                raise HostingError("was stopped before it passed the ping health check")
+
+    def request(self, method: str, path: str, body: bytes, headers: dict[str, str],
+                timeout: float) -> tuple[int, http.client.HTTPMessage, bytes]:
+        """Send one request over a kept connection; raises ModelFaultError when there is no answer."""
+        headers = {name: value for name, value in headers.items() if value}
+        while True:
+            connection, fresh = self._connection()
+            try:
+                if connection.sock:
+                    connection.sock.settimeout(timeout)
+                connection.timeout = timeout
+                connection.request(method, path, body or None, headers)
+                response = connection.getresponse()
+                answer = response.read()
+            except TimeoutError:
+                connection.close()
+                raise ModelFaultError(0, "Your invocation timed out while waiting for a response from container "
+                                         "primary. Review the latency metrics for each container in Amazon CloudWatch, "
+                                         "resolve the issue, and try again.") from None
+            except (OSError, http.client.HTTPException) as error:
+                connection.close()
+                if fresh:
+                    raise ModelFaultError(0, f"The container closed the connection: {error!r}") from error
+                continue  # a kept connection may have been closed by the server meanwhile
+            self._pool.put(connection)
+            return response.status, response.headers, answer
+
+    def _connection(self) -> tuple[http.client.HTTPConnection, bool]:
+        try:
+            return self._pool.get_nowait(), False
+        except queue.Empty:
+            return http.client.HTTPConnection("127.0.0.1", self.port), True
+
+    def stop(self) -> None:
+        """End the process and remove its files; its log is shipped to the end."""
+        self.ready = False
+        if self.child:
+            self.child.stop()
+        self.place.log.ship(everything=True)
+        shutil.rmtree(self.place.folder / "ml", ignore_errors=True)
+
+
+def _free_port() -> int:
+    while True:
+        port = random.choice(PORTS)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return port
+
+
+class Variant:
+    """The instances of one production variant."""
+
+    def __init__(self, endpoint: "Endpoint", config: dict, model: dict) -> None:
+        self.endpoint, self.model, self.config = endpoint, model, config
+        self.name = config["VariantName"]
+        self.weight: float = config.get("InitialVariantWeight", 1.0)
+        self.count: int = config.get("InitialInstanceCount", 1)
+        self.instances: list[Instance] = []
+        self._restarts, self._next_start = 0, 0.0
+        self._turn = itertools.count()
+
+    def new_instance(self) -> Instance:
+        """Start another instance; it takes no requests before it is ready."""
+        machine, name = self.endpoint.machine, f"i-{uuid.uuid4().hex[:17]}"
+        folder = self.endpoint.folder / name
+        folder.mkdir(parents=True)
+        credentials = machine.session(self.model["ExecutionRoleArn"], PRINCIPAL, "SageMaker")
+        log = LogStream(machine.client("logs", credentials), folder / "log",
+                        f"/aws/sagemaker/Endpoints/{self.endpoint.name}", f"{self.name}/{name}")
+        instance = Instance(machine, self.model, Place(folder, log, f"{self.endpoint.name}/{self.name}"))
+        instance.start()
+        self.instances = [*self.instances, instance]
+        return instance
+
+    def scale(self) -> None:
+        """Start or stop instances until there are as many as wanted, and wait until they are ready."""
+        while len(self.instances) < self.count:
+            self.new_instance()
+        surplus, self.instances = self.instances[self.count:], self.instances[:self.count]
+        for instance in surplus:
+            instance.stop()
+
+    def pick(self) -> Instance | None:
+        """Return the next ready instance in turn."""
+        ready = [instance for instance in self.instances if instance.ready]
+        return ready[next(self._turn) % len(ready)] if ready else None
+
+    def renew(self) -> None:
+        """Replace what has ended, later each time so that a broken model does not keep the machine busy."""
+        for instance in self.instances:
+            if not instance.alive():
+                logger.warning("endpoint %s: an instance of %s ended and is replaced:\n%s", self.endpoint.name,
+                               self.name, instance.place.log.tail())
+                self.instances = [other for other in self.instances if other is not instance]
+                instance.stop()
+        if len(self.instances) < self.count and time.monotonic() > self._next_start:
+            self._next_start = time.monotonic() + min(60, 2**self._restarts)
+            self._restarts += 1
+            self.new_instance()
+
+    def stop(self) -> None:
+        """End all instances."""
+        for instance in self.instances:
+            instance.stop()
+
+    def summary(self) -> dict:
+        """Return the variant as DescribeEndpoint shows it."""
+        image = self.model.get("PrimaryContainer", self.model.get("Containers", [{}])[0])["Image"]
+        digest = self.instances[0].digest if self.instances else ""
+        repository = image.partition("@")[0].rpartition("/")
+        resolved = f"{repository[0]}/{repository[2].partition(':')[0]}@{digest}"
+        return {"VariantName": self.name, "CurrentWeight": self.weight, "DesiredWeight": self.weight,
+                "CurrentInstanceCount": len(self.instances), "DesiredInstanceCount": self.count,
+                "DeployedImages": [{"SpecifiedImage": image, "ResolvedImage": resolved,
+                                    "ResolutionTime": time.time()}]}
+
+
+class Endpoint:
+    """One endpoint: its variants, and the thread that changes and watches them."""
+
+    def __init__(self, machine: Machine, collection: Collection, name: str) -> None:
+        self.machine, self.collection, self.name = machine, collection, name
+        self.folder = machine.data / "sagemaker" / "endpoint" / name.lower()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.variants: dict[str, Variant] = {}
+        self.capture: Capture | None = None
+        self.metrics = InvocationMetrics(machine, name)
+        self.ended = threading.Event()
+        self.work: queue.Queue[Callable[[], None]] = queue.Queue()
+        self.thread = threading.Thread(target=self._run, name=f"endpoint {name}", daemon=True)
+        self.thread.start()
+
+    # Changes, made on the endpoint's thread
+
+    def deploy(self, config: dict, desired: dict[str, dict] | None = None) -> None:
+        """Start a configuration's instances beside those that serve, then let them take over."""
+        fresh: dict[str, Variant] = {}
+        try:
+            for each in config["ProductionVariants"]:
+                variant = Variant(self, each | (desired or {}).get(each["VariantName"], {}),
+                                  config["_Models"][each["ModelName"]])
+                fresh[variant.name] = variant
+            self._fill(fresh)
+        except HostingError as error:
+            for variant in fresh.values():
+                variant.stop()
+            return self._fail(str(error))
+        old, self.variants = self.variants, fresh
+        old_capture, self.capture = self.capture, self._new_capture(config)
+        self._settle(_Config=config, EndpointConfigName=config["EndpointConfigName"],
+                     DataCaptureConfig=_capture_summary(config.get("DataCaptureConfig")))
+        self._retire(list(old.values()), old_capture)
+
+    def _fill(self, variants: dict[str, Variant]) -> None:
+        """Scale the variants and wait until all are ready; raises HostingError naming the variant that is not."""
+        for variant in variants.values():
+            try:
+                variant.scale()
+            except (HostingError, TransferError, ClientError, BotoCoreError, AccessDeniedError) as error:
+                raise HostingError(f"The production variant {variant.name}: {error}") from error
+        for variant in variants.values():
+            try:
+                for instance in variant.instances:
+                    instance.wait_until_ready(self.ended)
+            except HostingError as error:
+                raise HostingError(f"The primary container for production variant {variant.name} {error}") from error
+
+    def scale(self, wanted: dict[str, int]) -> None:
+        """Change the instance counts of the variants that serve."""
+        for name, count in wanted.items():
+            self.variants[name].count = count
+        try:
+            self._fill(self.variants)
+            self._settle()
+        except HostingError as error:
+            self._fail(str(error))
+
+    def _settle(self, **members: Any) -> None:
+        if not self.ended.is_set() and not self.machine.stopping.is_set():
+            summaries = [variant.summary() for variant in self.variants.values()]
+            self.collection.change(self.name, EndpointStatus="InService", FailureReason=None,
+                                   ProductionVariants=summaries, **members)
+
+    def _fail(self, reason: str) -> None:
+        """Failed where nothing serves; else the old instances stay and the reason tells of the update."""
+        if not self.ended.is_set() and not self.machine.stopping.is_set():
+            logger.warning("endpoint %s: %s", self.name, reason)
+            self.collection.change(self.name, EndpointStatus="InService" if self.variants else "Failed",
+                                   FailureReason=reason[:1024])
+
+    def _new_capture(self, config: dict) -> Capture | None:
+        wanted = config.get("DataCaptureConfig") or {}
+        if not wanted or not wanted.get("EnableCapture", True):
+            return None
+        role = config["_Models"][config["ProductionVariants"][0]["ModelName"]]["ExecutionRoleArn"]
+        return Capture(self.machine, self.name, wanted, self.machine.session(role, PRINCIPAL, "SageMaker"))
+
+    def _retire(self, variants: list[Variant], capture: Capture | None) -> None:
+        """Give the requests under way a moment, then end what no longer serves."""
+        if variants:
+            self.ended.wait(1.0)
+        for variant in variants:
+            variant.stop()
+        if capture:
+            capture.flush()
+
+    # The thread
+
+    def _run(self) -> None:
+        while not self.ended.is_set():
+            try:
+                work: Callable[[], None] | None = self.work.get(timeout=TICK_SECONDS)
+            except queue.Empty:
+                work = None
+            try:
+                (work or self._watch)()
+            except Exception as error:
+                logger.exception("endpoint %s", self.name)
+                if work:
+                    self._fail(f"InternalServerError: {error!r}")
+
+    def _watch(self) -> None:
+        for variant in self.variants.values():
+            variant.renew()
+            for instance in variant.instances:
+                instance.place.log.ship()
+        if self.capture:
+            self.capture.flush_if_due()
+        self.metrics.flush_if_due({name: len(variant.instances) for name, variant in self.variants.items()})
+
+    def stop(self) -> None:
+        """End the thread, the instances and what is buffered."""
+        self.ended.set()
+        self.thread.join(timeout=30)
+        variants, self.variants = self.variants, {}
+        self._retire([], self.capture)
+        for variant in variants.values():
+            variant.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # Invocations
+
+    def choose(self, target: str | None) -> tuple[Variant, Instance]:
+        """Return the variant (by weight, or the one asked for) and the instance whose turn it is."""
+        if target and target not in self.variants:
+            raise ServiceError("ValidationError", f"Variant {target} not found for endpoint {self.name}.")
+        variants = [self.variants[target]] if target else list(self.variants.values())
+        weights = [1.0] if target else [variant.weight for variant in variants]
+        if not any(weights):
+            raise ServiceError("ValidationError", f"All variants of endpoint {self.name} have weight 0.")
+        variant = random.choices(variants, weights)[0]
+        instance = variant.pick()
+        if instance is None:
+            raise ServiceError("ServiceUnavailable", f"Endpoint {self.name} has no healthy instance of variant "
+                                                     f"{variant.name}.", 503)
+        return variant, instance
+
+    def invoke(self, body: bytes, headers: dict[str, str], target: str | None,
+               event: dict) -> tuple[str, http.client.HTTPMessage, bytes]:
+        """Send one invocation; return variant, answer headers and body; raises ModelFaultError for a fault."""
+        began = time.perf_counter()
+        variant, instance = self.choose(target)
+        sent, status = time.perf_counter(), 0
+        try:
+            status, answered, answer = instance.request("POST", "/invocations", body, headers, INVOCATION_TIMEOUT)
+        finally:
+            done = time.perf_counter()
+            self.metrics.record(variant.name, status or 500, done - sent, sent - began)
+        if not 200 <= status < 300:
+            raise ModelFaultError(status, answer.decode(errors="replace"))
+        if self.capture:
+            self.capture.record(variant.name, (headers.get("Content-Type", ""), body),
+                                (answered.get("Content-Type", ""), answer), event)
+        return variant.name, answered, answer
+
+
+def _capture_summary(config: dict | None) -> dict | None:
+    if not config:
+        return None
+    on = config.get("EnableCapture", True)
+    return {"EnableCapture": on, "CaptureStatus": "Started" if on else "Stopped", "KmsKeyId": config.get("KmsKeyId"),
+            "CurrentSamplingPercentage": config["InitialSamplingPercentage"],
+            "DestinationS3Uri": config["DestinationS3Uri"]}
+
+
+class Hosting:
+    """All endpoints of the machine."""
+
+    def __init__(self, machine: Machine, collection: Collection) -> None:
+        self.machine, self.collection = machine, collection
+        self._endpoints: dict[str, Endpoint] = {}
+
+    def deploy(self, name: str, config: dict, desired: dict[str, dict] | None = None) -> None:
+        """Bring an endpoint to a configuration; its status tells when it is done."""
+        endpoint = self._endpoints.get(name.lower())
+        if endpoint is None:
+            endpoint = self._endpoints[name.lower()] = Endpoint(self.machine, self.collection, name)
+        endpoint.work.put(lambda: endpoint.deploy(config, desired))
+
+    def scale(self, name: str, wanted: dict[str, int]) -> None:
+        """Change instance counts; the endpoint's status tells when it is done."""
+        endpoint = self.serving(name)
+        endpoint.work.put(lambda: endpoint.scale(wanted))
+
+    def serving(self, name: str) -> Endpoint:
+        """Return an endpoint that serves; raises AWS's ValidationError where there is none."""
+        endpoint = self._endpoints.get(name.lower())
+        if endpoint is None or not endpoint.variants:
+            raise ServiceError("ValidationError", f"Endpoint {name} of account {self.machine.account_id} not found.")
+        return endpoint
+
+    def delete(self, name: str) -> None:
+        """Stop an endpoint's processes."""
+        if endpoint := self._endpoints.pop(name.lower(), None):
+            endpoint.stop()
+
+    def stop(self) -> None:
+        """Stop all, side by side."""
+        threads = [threading.Thread(target=endpoint.stop) for endpoint in self._endpoints.values()]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self._endpoints.clear()

@@ -1,0 +1,400 @@
+"""SageMaker: jobs, models, endpoints, experiments and projects."""
+
+from collections.abc import Callable
+from functools import partialmethod
+from typing import Any
+
+from local.experiments import Experiments
+from local.hosting import Hosting
+from local.jobs import Job, ProcessingJob, TrainingJob, TransformJob
+from local.machine import AccessDeniedError, Machine
+from local.projects import Projects
+from local.resources import Collection, Kind
+from local.service import Call, Service, ServiceError, UnsupportedError, value_at
+
+TRAINING = Kind("TrainingJob", "training-job", "TrainingJobSummaries", "SageMaker Training Job State Change",
+                missing="ResourceNotFound", in_use="ResourceInUse")
+PROCESSING = Kind("ProcessingJob", "processing-job", "ProcessingJobSummaries", "SageMaker Processing Job State Change",
+                  missing="ResourceNotFound", in_use="ResourceInUse")
+TRANSFORM = Kind("TransformJob", "transform-job", "TransformJobSummaries", "SageMaker Transform Job State Change",
+                 missing="ResourceNotFound", in_use="ResourceInUse")
+MODEL = Kind("Model", "model", "Models")
+CONFIG = Kind("EndpointConfig", "endpoint-config", "EndpointConfigs")
+ENDPOINT = Kind("Endpoint", "endpoint", "Endpoints", "SageMaker Endpoint State Change")
+EXPERIMENT = Kind("Experiment", "experiment", "ExperimentSummaries", missing="ResourceNotFound")
+TRIAL = Kind("Trial", "experiment-trial", "TrialSummaries", missing="ResourceNotFound")
+COMPONENT = Kind("TrialComponent", "experiment-trial-component", "TrialComponentSummaries", missing="ResourceNotFound")
+PROJECT = Kind("Project", "project", "ProjectSummaryList", order="Ascending")
+KINDS = (TRAINING, PROCESSING, TRANSFORM, MODEL, CONFIG, ENDPOINT, EXPERIMENT, TRIAL, COMPONENT, PROJECT)
+JOBS: dict[Kind, type[Job]] = {TRAINING: TrainingJob, PROCESSING: ProcessingJob, TRANSFORM: TransformJob}
+
+# What AWS does and this machine does not: paths of requests, "[]" stands for each item, "=" for refused values.
+REFUSED = {
+    "CreateTrainingJob": (
+        "AlgorithmSpecification.AlgorithmName", "AlgorithmSpecification.TrainingInputMode=Pipe",
+        "InputDataConfig[].InputMode=Pipe", "InputDataConfig[].DataSource.FileSystemDataSource",
+        "InputDataConfig[].DataSource.S3DataSource.S3DataType=ManifestFile,AugmentedManifestFile,Converse",
+        "ResourceConfig.InstanceGroups", "DebugRuleConfigurations", "ProfilerRuleConfigurations", "RetryStrategy",
+        "ServerlessJobConfig", "SessionChainingConfig", "TensorBoardOutputConfig", "MlflowConfig"),
+    "CreateProcessingJob": (
+        "ProcessingInputs[].DatasetDefinition", "ProcessingInputs[].S3Input.S3DataType=ManifestFile",
+        "ProcessingInputs[].S3Input.S3InputMode=Pipe", "ProcessingOutputConfig.Outputs[].FeatureStoreOutput",
+        "ProcessingOutputConfig.Outputs[].S3Output.S3UploadMode=Continuous"),
+    "CreateTransformJob": (
+        "DataCaptureConfig", "DataProcessing.JoinSource=Input", "TransformInput.SplitType=RecordIO,TFRecord",
+        "TransformInput.CompressionType=Gzip",
+        "TransformInput.DataSource.S3DataSource.S3DataType=ManifestFile,AugmentedManifestFile"),
+    "CreateModel": ("PrimaryContainer.ModelPackageName", "PrimaryContainer.AdditionalModelDataSources",
+                    "PrimaryContainer.Mode=MultiModel"),
+    "CreateEndpointConfig": (
+        "ShadowProductionVariants", "AsyncInferenceConfig", "ExplainerConfig", "ProductionVariants[].ServerlessConfig",
+        "ProductionVariants[].InstancePools", "ProductionVariants[].ManagedInstanceScaling"),
+    "UpdateEndpoint": ("DeploymentConfig.RollingUpdatePolicy", "DeploymentConfig.AutoRollbackConfiguration",
+                       "DeploymentConfig.BlueGreenUpdatePolicy.TrafficRoutingConfiguration.Type=CANARY,LINEAR"),
+}
+INSTANCES = {"CreateTrainingJob": "ResourceConfig.InstanceCount",
+             "CreateProcessingJob": "ProcessingResources.ClusterConfig.InstanceCount",
+             "CreateTransformJob": "TransformResources.InstanceCount"}
+
+
+class SageMaker(Service):
+    """The control plane."""
+
+    service_name = "sagemaker"
+    role_principal = "sagemaker.amazonaws.com"
+    tag_action = "AddTags"
+    resources = {kind.noun: f"{kind.arn}/{{{kind.name}}}" for kind in KINDS} | {
+        "UpdateEndpointWeightsAndCapacities": "endpoint/{EndpointName}",
+        "AssociateTrialComponent": "experiment-trial-component/{TrialComponentName}",
+        "DisassociateTrialComponent": "experiment-trial-component/{TrialComponentName}",
+        "AddTags": "=ResourceArn", "DeleteTags": "=ResourceArn", "ListTags": "=ResourceArn"}
+    pass_roles = {"CreateTrainingJob": ("RoleArn",), "CreateProcessingJob": ("RoleArn",),
+                  "CreateModel": ("ExecutionRoleArn",), "CreateEndpointConfig": ("ExecutionRoleArn",)}
+
+    def __init__(self, machine: Machine) -> None:
+        super().__init__(machine)
+        self._collections = {kind: Collection(machine, kind, self._shape) for kind in KINDS}
+        self._tags = machine.store.table("sagemaker-tags")
+        self._jobs: dict[str, Job] = {}
+        self._projects = Projects(machine, self._collections[PROJECT])
+        self._experiments = Experiments(
+            self._collections[EXPERIMENT], self._collections[TRIAL], self._collections[COMPONENT])
+        self.hosting = machine.hosting = Hosting(machine, self._collections[ENDPOINT])
+
+    def _shape(self, noun: str) -> Any:
+        return self.model.operation_model(f"Describe{noun}").output_shape
+
+    def setup(self) -> None:
+        """Fail the jobs that were interrupted, start the endpoints again, follow the projects."""
+        for kind in JOBS:
+            for document in self._collections[kind].all():
+                if document[kind.status] in ("InProgress", "Stopping"):
+                    self._interrupted(kind, document)
+        endpoints = self._collections[ENDPOINT]
+        for document in endpoints.all():
+            name = document["EndpointName"]
+            if document.get("_Config") and document["EndpointStatus"] in ("InService", "Updating"):
+                endpoints.change(name, EndpointStatus="Updating")
+                self.hosting.deploy(name, document["_Config"], _desired(document))
+            elif document["EndpointStatus"] == "Deleting":
+                endpoints.delete(name)
+            elif document["EndpointStatus"] == "Creating":
+                endpoints.change(name, EndpointStatus="Failed", FailureReason="The local AWS stopped while the "
+                                 "endpoint was being created. Delete it and create it again.")
+        self._projects.resume()
+
+    def _interrupted(self, kind: Kind, document: dict) -> None:
+        job, now = JOBS[kind], self.machine.clock.now()
+        self._collections[kind].change(document[kind.name], **{
+            kind.status: "Failed", "SecondaryStatus": "Failed", job.end_time: now,
+            "FailureReason": "InternalServerError: the local AWS stopped while the job ran. Start the job again."})
+
+    def stop(self) -> None:
+        """Stop endpoints; jobs end with their processes and are settled at the next start."""
+        self.hosting.stop()
+
+    def resource_arn(self, operation: str, request: dict) -> str:
+        """Return the ARN in lower case, as SageMaker's are."""
+        head, _, resource = super().resource_arn(operation, request).rpartition(":")
+        return f"{head}:{resource.lower()}" if head else resource
+
+    # What all kinds share
+
+    def _create(self, kind: Kind, request: dict, **members: Any) -> dict:
+        document = self._collections[kind].create(request, **members)
+        arn = document[f"{kind.noun}Arn"]
+        self._tags.pop(arn, None)
+        if request.get("Tags"):
+            self._tags[arn] = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
+        return {f"{kind.noun}Arn": arn}
+
+    def _describe(self, kind: Kind, request: dict, call: Call) -> dict:
+        return self._collections[kind].get(request[kind.name])
+
+    def _list(self, kind: Kind, request: dict, call: Call) -> dict:
+        return self._collections[kind].list(request)
+
+    def _delete(self, kind: Kind, request: dict, call: Call) -> dict:
+        document = self._collections[kind].get(request[kind.name])
+        if document.get(kind.status) in ("InProgress", "Stopping"):
+            raise ServiceError("ResourceInUse", f"{document[kind.name]} is {document[kind.status]}. Stop it first.")
+        self._collections[kind].delete(request[kind.name])
+        self._tags.pop(document[f"{kind.noun}Arn"], None)
+        return document
+
+    describe_training_job = partialmethod(_describe, TRAINING)
+    describe_processing_job = partialmethod(_describe, PROCESSING)
+    describe_transform_job = partialmethod(_describe, TRANSFORM)
+    describe_model = partialmethod(_describe, MODEL)
+    describe_endpoint_config = partialmethod(_describe, CONFIG)
+    describe_endpoint = partialmethod(_describe, ENDPOINT)
+    describe_experiment = partialmethod(_describe, EXPERIMENT)
+    describe_trial = partialmethod(_describe, TRIAL)
+    describe_trial_component = partialmethod(_describe, COMPONENT)
+    describe_project = partialmethod(_describe, PROJECT)
+    list_training_jobs = partialmethod(_list, TRAINING)
+    list_processing_jobs = partialmethod(_list, PROCESSING)
+    list_transform_jobs = partialmethod(_list, TRANSFORM)
+    list_models = partialmethod(_list, MODEL)
+    list_endpoint_configs = partialmethod(_list, CONFIG)
+    list_endpoints = partialmethod(_list, ENDPOINT)
+    list_experiments = partialmethod(_list, EXPERIMENT)
+    list_trials = partialmethod(_list, TRIAL)
+    list_trial_components = partialmethod(_list, COMPONENT)
+    list_projects = partialmethod(_list, PROJECT)
+    delete_training_job = partialmethod(_delete, TRAINING)
+    delete_processing_job = partialmethod(_delete, PROCESSING)
+    delete_model = partialmethod(_delete, MODEL)
+    delete_endpoint_config = partialmethod(_delete, CONFIG)
+    delete_trial_component = partialmethod(_delete, COMPONENT)
+
+    # Jobs
+
+    def _create_job(self, kind: Kind, request: dict, call: Call) -> dict:
+        refuse(f"Create{kind.noun}", request)
+        job_class = JOBS[kind]
+        if kind is TRANSFORM:
+            request["_Model"] = self._collections[MODEL].get(request["ModelName"])
+        else:
+            self._assumable(request["RoleArn"])
+        self._experiments.check(request.get("ExperimentConfig"))
+        answer = self._create(kind, request, **{kind.status: "InProgress", **DEFAULTS[kind](request)})
+        job = self._jobs[answer[f"{kind.noun}Arn"]] = job_class(self.machine, self._collections[kind], request)
+        self._experiments.attach(request, kind, answer[f"{kind.noun}Arn"])
+        job.thread.start()
+        return answer
+
+    def _stop_job(self, kind: Kind, request: dict, call: Call) -> None:
+        document = self._collections[kind].get(request[kind.name])
+        if document[kind.status] not in ("InProgress", "Stopping"):
+            raise ServiceError("ValidationException", "The request was rejected because the job is in status "
+                                                      f"{document[kind.status]}.")
+        self._jobs[document[f"{kind.noun}Arn"]].stop()
+
+    create_training_job = partialmethod(_create_job, TRAINING)
+    create_processing_job = partialmethod(_create_job, PROCESSING)
+    create_transform_job = partialmethod(_create_job, TRANSFORM)
+    stop_training_job = partialmethod(_stop_job, TRAINING)
+    stop_processing_job = partialmethod(_stop_job, PROCESSING)
+    stop_transform_job = partialmethod(_stop_job, TRANSFORM)
+
+    def _assumable(self, role: str) -> None:
+        try:
+            self.machine.session(role, self.role_principal, "SageMaker")
+        except AccessDeniedError as error:
+            raise ServiceError("ValidationException", f"Could not assume role {role}. Please ensure that the role "
+                               f"exists and allows principal '{self.role_principal}' to assume the role. {error}"
+                               ) from error
+
+    # Models and endpoints
+
+    def create_model(self, request: dict, call: Call) -> dict:
+        """Store a model; image and archive are looked at when it is deployed."""
+        refuse("CreateModel", request)
+        containers = [request["PrimaryContainer"]] if "PrimaryContainer" in request else request.get("Containers", [])
+        if len(containers) != 1 or "Image" not in containers[0]:
+            raise UnsupportedError("CreateModel with other than one container that has an Image")
+        if "ExecutionRoleArn" not in request:
+            raise ServiceError("ValidationException", "CreateModel: ExecutionRoleArn is required.")
+        self._assumable(request["ExecutionRoleArn"])
+        return self._create(MODEL, request)
+
+    def create_endpoint_config(self, request: dict, call: Call) -> dict:
+        """Store a configuration; its models must exist."""
+        refuse("CreateEndpointConfig", request)
+        for variant in request["ProductionVariants"]:
+            if "ModelName" not in variant:
+                raise UnsupportedError("CreateEndpointConfig with inference components (a variant without ModelName)")
+            self._collections[MODEL].get(variant["ModelName"])
+            variant.setdefault("InitialVariantWeight", 1.0)
+        return self._create(CONFIG, request)
+
+    def _config(self, request: dict, operation: str, call: Call) -> dict:
+        """Return the configuration with its models, as it is now: an endpoint keeps what it was deployed with."""
+        config = self._collections[CONFIG].get(request["EndpointConfigName"])
+        call.authorize(f"sagemaker:{operation}", config["EndpointConfigArn"])
+        names = {variant["ModelName"] for variant in config["ProductionVariants"]}
+        return config | {"_Models": {name: self._collections[MODEL].get(name) for name in names}}
+
+    def create_endpoint(self, request: dict, call: Call) -> dict:
+        """Start the instances of a configuration."""
+        if "DeploymentConfig" in request:
+            refuse("UpdateEndpoint", request)
+        config = self._config(request, "CreateEndpoint", call)
+        answer = self._create(ENDPOINT, request, EndpointStatus="Creating")
+        self.hosting.deploy(request["EndpointName"], config)
+        return answer
+
+    def _settled_endpoint(self, name: str) -> dict:
+        document = self._collections[ENDPOINT].get(name)
+        if document["EndpointStatus"] in ("Creating", "Updating", "Deleting"):
+            raise ServiceError("ValidationException", "Cannot update in-progress endpoint "
+                                                      f"\"{document['EndpointArn']}\".")
+        return document
+
+    def update_endpoint(self, request: dict, call: Call) -> dict:
+        """Start the instances of another configuration beside the old, then swap."""
+        refuse("UpdateEndpoint", request)
+        document = self._settled_endpoint(request["EndpointName"])
+        config = self._config(request, "UpdateEndpoint", call)
+        kept = _desired(document, request) if request.get("RetainAllVariantProperties") else {}
+        self._collections[ENDPOINT].change(request["EndpointName"], EndpointStatus="Updating")
+        self.hosting.deploy(request["EndpointName"], config, kept)
+        return {"EndpointArn": document["EndpointArn"]}
+
+    def update_endpoint_weights_and_capacities(self, request: dict, call: Call) -> dict:
+        """Change weights at once and instance counts as their processes start or end."""
+        document = self._settled_endpoint(request["EndpointName"])
+        endpoint = self.hosting.serving(request["EndpointName"])
+        wanted = {each["VariantName"]: each for each in request["DesiredWeightsAndCapacities"]}
+        if unknown := wanted.keys() - endpoint.variants.keys():
+            raise ServiceError("ValidationException", f"The variant name(s) \"{', '.join(unknown)}\" is/are not "
+                                                      "present within endpoint configuration.")
+        for name, each in wanted.items():
+            endpoint.variants[name].weight = each.get("DesiredWeight", endpoint.variants[name].weight)
+        self._collections[ENDPOINT].change(request["EndpointName"], EndpointStatus="Updating")
+        self.hosting.scale(request["EndpointName"], {name: each["DesiredInstanceCount"] for name, each
+                                                     in wanted.items() if "DesiredInstanceCount" in each})
+        return {"EndpointArn": document["EndpointArn"]}
+
+    def delete_endpoint(self, request: dict, call: Call) -> None:
+        """Stop the instances, then forget the endpoint."""
+        name = self._settled_endpoint(request["EndpointName"])["EndpointName"]
+        self._collections[ENDPOINT].change(name, EndpointStatus="Deleting")
+        self.hosting.delete(name)
+        self._delete(ENDPOINT, request, call)
+
+    # Experiments
+
+    def create_experiment(self, request: dict, call: Call) -> dict:
+        """Store an experiment."""
+        return self._create(EXPERIMENT, {"DisplayName": request["ExperimentName"]} | request)
+
+    def create_trial(self, request: dict, call: Call) -> dict:
+        """Store a trial of an experiment."""
+        self._collections[EXPERIMENT].get(request["ExperimentName"])
+        return self._create(TRIAL, {"DisplayName": request["TrialName"]} | request)
+
+    def create_trial_component(self, request: dict, call: Call) -> dict:
+        """Store a trial component."""
+        return self._create(COMPONENT, {"DisplayName": request["TrialComponentName"]} | request)
+
+    def delete_experiment(self, request: dict, call: Call) -> dict:
+        """Forget an experiment that has no trials."""
+        self._experiments.check_empty(EXPERIMENT.noun, request["ExperimentName"])
+        return self._delete(EXPERIMENT, request, call)
+
+    def delete_trial(self, request: dict, call: Call) -> dict:
+        """Forget a trial that has no components."""
+        self._experiments.check_empty(TRIAL.noun, request["TrialName"])
+        return self._delete(TRIAL, request, call)
+
+    def associate_trial_component(self, request: dict, call: Call) -> dict:
+        """Make a component part of a trial."""
+        return self._experiments.associate(request["TrialComponentName"], request["TrialName"])
+
+    def disassociate_trial_component(self, request: dict, call: Call) -> dict:
+        """Take a component out of a trial."""
+        return self._experiments.disassociate(request["TrialComponentName"], request["TrialName"])
+
+    # Projects
+
+    def create_project(self, request: dict, call: Call) -> dict:
+        """Provision a project from its Service Catalog product."""
+        document = self._projects.create(request, call)
+        if request.get("Tags"):
+            self._tags[document["ProjectArn"]] = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
+        return document
+
+    def update_project(self, request: dict, call: Call) -> dict:
+        """Change a project and its provisioned product."""
+        return self._projects.update(request, call)
+
+    def delete_project(self, request: dict, call: Call) -> None:
+        """Terminate a project's provisioned product."""
+        self._projects.delete(request, call)
+
+    # Tags
+
+    def _tagged(self, arn: str) -> dict[str, str]:
+        kind, _, name = arn.rpartition(":")[2].partition("/")
+        collection = next((each for each in self._collections.values() if each.kind.arn == kind), None)
+        if collection is None:
+            raise UnsupportedError(f"Tags on {arn}")
+        collection.get(name)
+        return self._tags.get(arn, {})
+
+    def add_tags(self, request: dict, call: Call) -> dict:
+        """Add or change tags of a resource."""
+        tags = self._tagged(request["ResourceArn"]) | {tag["Key"]: tag["Value"] for tag in request["Tags"]}
+        self._tags[request["ResourceArn"]] = tags
+        return {"Tags": _as_list(tags)}
+
+    def delete_tags(self, request: dict, call: Call) -> None:
+        """Remove tags of a resource."""
+        tags = self._tagged(request["ResourceArn"])
+        self._tags[request["ResourceArn"]] = {
+            key: value for key, value in tags.items() if key not in request["TagKeys"]}
+
+    def list_tags(self, request: dict, call: Call) -> dict:
+        """Return the tags of a resource."""
+        return {"Tags": _as_list(self._tagged(request["ResourceArn"]))}
+
+
+def _as_list(tags: dict[str, str]) -> list[dict]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def _training_defaults(request: dict) -> dict:
+    return {"SecondaryStatus": "Starting", "ModelArtifacts": {"S3ModelArtifacts": ""},
+            "StoppingCondition": {"MaxRuntimeInSeconds": 86400} | request.get("StoppingCondition", {})}
+
+
+DEFAULTS: dict[Kind, Callable[[dict], dict]] = {
+    TRAINING: _training_defaults, PROCESSING: lambda request: {}, TRANSFORM: lambda request: {}}
+
+
+def _desired(document: dict, request: dict | None = None) -> dict[str, dict]:
+    """Return weights and counts that an endpoint has now, less what the request excludes."""
+    excluded = {each["VariantPropertyType"] for each in (request or {}).get("ExcludeRetainedVariantProperties", [])}
+    members = {"InitialVariantWeight": "DesiredWeight", "InitialInstanceCount": "DesiredInstanceCount"}
+    return {each["VariantName"]: {member: each[desired] for member, desired in members.items()
+                                  if desired not in excluded}
+            for each in document.get("ProductionVariants", [])}
+
+
+def refuse(operation: str, request: dict) -> None:
+    """Raise UnsupportedError for what this machine does not do, naming the member."""
+    for rule in REFUSED[operation]:
+        path, _, values = rule.partition("=")
+        for found in _values(request, path):
+            if found and (not values or found in values.split(",")):
+                raise UnsupportedError(f"{operation} with {path}{f' {found}' if values else ''}")
+    if operation in INSTANCES and (value_at(request, INSTANCES[operation]) or 1) > 1:
+        raise UnsupportedError(f"{operation} with {INSTANCES[operation]} above 1")
+
+
+def _values(document: Any, path: str) -> list[Any]:
+    head, each, rest = path.partition("[].")
+    found = value_at(document, head)
+    return [value for item in found or [] for value in _values(item, rest)] if each else [found]

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Publishes the organization template: packages the project, uploads it, creates or updates the Service Catalog stack.
+# Usage: scripts/build.sh S3_BUCKET STACK_NAME REGION STUDIO_ROLE_NAME
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if [ $# -ne 4 ]; then
+  echo "usage: scripts/build.sh S3_BUCKET STACK_NAME REGION STUDIO_ROLE_NAME" >&2
+  echo "  S3_BUCKET         an existing bucket of yours in REGION that holds the packaged templates" >&2
+  echo "  STACK_NAME        name of the organization's stack, e.g. ml-delivery" >&2
+  echo "  STUDIO_ROLE_NAME  name of the IAM role that your SageMaker Studio users run as" >&2
+  exit 2
+fi
+bucket=$1 stack=$2 role=$4
+export AWS_DEFAULT_REGION=$3 AWS_REGION=$3 AWS_PAGER=""
+[ -d .venv/bin ] && PATH="$PWD/.venv/bin:$PATH"
+
+step() { printf 'build: %-38s' "$1" >&2; started=$SECONDS; }
+done_() { printf ' %4d s\n' $((SECONDS - started)) >&2; }
+fail() { printf '\nbuild: %s\n' "$*" >&2; exit 1; }
+
+command -v aws > /dev/null || fail "the aws CLI is missing; bash scripts/setup.sh installs it in .venv."
+aws s3api head-bucket --bucket "$bucket" 2> /dev/null ||
+  fail "bucket $bucket does not exist in $AWS_REGION, or you may not read it. Create it: aws s3 mb s3://$bucket"
+aws iam get-role --role-name "$role" > /dev/null 2>&1 || fail "there is no IAM role $role; Studio's domain page names the role of its users."
+
+step "collect the project's code"
+rm -rf build/project && mkdir -p build/project
+if git rev-parse --git-dir > /dev/null 2>&1; then
+  git ls-files --cached --others --exclude-standard -z | while IFS= read -r -d '' file; do
+    [ ! -f "$file" ] || printf '%s\0' "$file"
+  done | tar --create --null --files-from=- | tar --extract --directory build/project
+else
+  tar --create --exclude=./build --exclude=./.venv . | tar --extract --directory build/project
+fi
+find build/project -exec touch --no-dereference --date=@946684800 {} + # so that the same files make the same package
+done_
+
+step "package pipeline.yml"
+aws cloudformation package --template-file pipeline.yml --s3-bucket "$bucket" --s3-prefix "$stack/packages" \
+  --output-template-file build/pipeline.yml > build/package.log 2>&1 || fail "packaging failed: $(tail -n 3 build/package.log)"
+done_
+
+step "upload the template"
+version=$(sha256sum build/pipeline.yml | cut -c 1-16)
+key=$stack/templates/pipeline-$version.yml
+aws s3 cp --only-show-errors build/pipeline.yml "s3://$bucket/$key" || fail "could not upload the template to s3://$bucket/$key"
+done_
+
+step "create or update stack $stack"
+parameters=(
+  "ParameterKey=ProductTemplateUrl,ParameterValue=https://$bucket.s3.$AWS_REGION.amazonaws.com/$key"
+  "ParameterKey=TemplateBucket,ParameterValue=$bucket"
+  "ParameterKey=TemplateVersion,ParameterValue=$version"
+  "ParameterKey=StudioRoleName,ParameterValue=$role")
+status() { aws cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].StackStatus' --output text 2> /dev/null; }
+deploy() { # create-stack | update-stack
+  aws cloudformation "$1" --stack-name "$stack" --template-body file://studio.yml --capabilities CAPABILITY_NAMED_IAM \
+    --parameters "${parameters[@]}" 2>&1 > /dev/null
+}
+if [ "$(status)" = ROLLBACK_COMPLETE ]; then # a first create that failed cannot be updated
+  aws cloudformation delete-stack --stack-name "$stack"
+  while [ -n "$(status)" ]; do sleep 2; done
+fi
+verb=update-stack
+[ -n "$(status)" ] || verb=create-stack
+if ! answer=$(deploy "$verb"); then
+  [[ $answer == *"No updates are to be performed"* ]] || fail "$answer"
+fi
+while [[ $(status) == *IN_PROGRESS ]]; do sleep 1; done
+case $(status) in
+  CREATE_COMPLETE | UPDATE_COMPLETE) ;;
+  *) fail "stack $stack is $(status): $(aws cloudformation describe-stack-events --stack-name "$stack" --output text \
+      --query "StackEvents[?contains(ResourceStatus, 'FAILED')].[LogicalResourceId, ResourceStatusReason]")" ;;
+esac
+done_
+echo "build: done. Next: in Studio, create a project from the organization template (Projects, Create project)." >&2

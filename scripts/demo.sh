@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# The whole system on this machine: publish the template, create a project, run its pipeline, approve, predict.
+# Usage: scripts/demo.sh [--keep]     --keep leaves it running at the end
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if [ $# -gt 1 ] || { [ $# -eq 1 ] && [ "$1" != --keep ]; }; then
+  echo "usage: scripts/demo.sh [--keep]" >&2
+  exit 2
+fi
+bash scripts/setup.sh
+port=${DEMO_PORT:-4566} data=build/demo/local
+if .venv/bin/python -m local status --data "$data" > /dev/null 2>&1; then
+  echo "demo: a former demo is still running. End it: .venv/bin/python -m local down --data $data" >&2
+  exit 1
+fi
+rm -rf build/demo
+.venv/bin/python -m local up --data "$data" --port "$port" > /dev/null
+stop() { .venv/bin/python -m local down --data "$data" >&2; }
+trap stop EXIT
+trap 'exit 130' INT TERM
+
+export AWS_ENDPOINT_URL=http://127.0.0.1:$port AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
+unset AWS_PROFILE AWS_SESSION_TOKEN
+.venv/bin/python scripts/demo.py
+if [ "${1:-}" = --keep ]; then
+  trap - EXIT
+  cat >&2 << END
+
+It stays up. In another shell:
+  export AWS_ENDPOINT_URL=$AWS_ENDPOINT_URL AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
+and end it with:
+  .venv/bin/python -m local down --data $data
+END
+fi
