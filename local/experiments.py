@@ -1,5 +1,6 @@
 """Experiments: trials of an experiment, and the components that jobs leave in them."""
 
+from local.jobs import Job
 from local.resources import Collection, Kind
 from local.service import ServiceError
 
@@ -53,3 +54,14 @@ class Experiments:
         if found := inner.list({f"{noun}Name": name})[inner.kind.listing]:
             raise ServiceError("ValidationException", f"{noun} {name} has {len(found)} {inner.kind.noun}(s), such as "
                                f"{found[0][inner.kind.name]}. Delete or disassociate them first.")
+
+
+def result_of(job: dict, kind: Kind, job_class: type[Job]) -> dict:
+    """Return what a trial component takes from its job: status, times, metrics and the model's address."""
+    metrics = [{"MetricName": each["MetricName"], "TimeStamp": each["Timestamp"], "Count": 1, "SourceArn": job[
+        f"{kind.noun}Arn"], **{statistic: each["Value"] for statistic in ("Min", "Max", "Avg", "Last")}}
+               for each in job.get("FinalMetricDataList", [])]
+    model = job.get("ModelArtifacts", {}).get("S3ModelArtifacts")
+    return {"Status": {"PrimaryStatus": job[kind.status], "Message": job.get("FailureReason")},
+            "StartTime": job.get(job_class.start_time), "EndTime": job.get(job_class.end_time), "Metrics": metrics,
+            "OutputArtifacts": {"SageMaker.ModelArtifact": {"Value": model}} if model else {}}

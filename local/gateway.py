@@ -59,13 +59,14 @@ class Gateway:
         """Put our services and repairs at the seams."""
         from ministack.core.iam_actions import SERVICE_TO_IAM_NAMESPACE
 
-        from local import cloudformation, events, workflow
+        from local import authorization, cloudformation, events, workflow
+        from local.engines import layers
 
         for name, handler in self._handlers.items():
             self._native.SERVICE_HANDLERS[name] = handler
             self._native.SERVICE_REGISTRY.setdefault(name, {"module": name})
             SERVICE_TO_IAM_NAMESPACE.pop(name, None)  # ours ask IAM themselves, with the resource's ARN
-        for part in (cloudformation, events, workflow):
+        for part in (authorization, cloudformation, events, workflow, layers):
             part.install(self.machine)
         self._functions.install()
 

@@ -79,6 +79,7 @@ class Instance:
         self.credentials = machine.session(model["ExecutionRoleArn"], PRINCIPAL, "SageMaker")
         self.child: Child | None = None
         self.ready, self.started, self.digest = False, 0.0, ""
+        self._under_way: set[int] = set()
         self._pool: queue.LifoQueue[http.client.HTTPConnection] = queue.LifoQueue()
 
     def start(self) -> None:
@@ -162,6 +163,7 @@ class Instance:
         headers = {name: value for name, value in headers.items() if value}
         while True:
             connection, fresh = self._connection()
+            self._under_way.add(id(connection))
             try:
                 if connection.sock:
                     connection.sock.settimeout(timeout)
@@ -179,6 +181,8 @@ class Instance:
                 if fresh:
                     raise ModelFaultError(0, f"The container closed the connection: {error!r}") from error
                 continue  # a kept connection may have been closed by the server meanwhile
+            finally:
+                self._under_way.discard(id(connection))
             self._pool.put(connection)
             return response.status, response.headers, answer
 
@@ -188,11 +192,18 @@ class Instance:
         except queue.Empty:
             return http.client.HTTPConnection("127.0.0.1", self.port), True
 
+    @property
+    def busy(self) -> bool:
+        """Whether requests are under way."""
+        return bool(self._under_way)
+
     def stop(self) -> None:
         """End the process and remove its files; its log is shipped to the end."""
         self.ready = False
         if self.child:
             self.child.stop()
+        while not self._pool.empty():
+            self._pool.get().close()
         self.place.log.ship(everything=True)
         shutil.rmtree(self.place.folder / "ml", ignore_errors=True)
 
@@ -235,8 +246,7 @@ class Variant:
         while len(self.instances) < self.count:
             self.new_instance()
         surplus, self.instances = self.instances[self.count:], self.instances[:self.count]
-        for instance in surplus:
-            instance.stop()
+        retire(surplus, self.endpoint.ended)
 
     def pick(self) -> Instance | None:
         """Return the next ready instance in turn."""
@@ -307,7 +317,9 @@ class Endpoint:
         old_capture, self.capture = self.capture, self._new_capture(config)
         self._settle(_Config=config, EndpointConfigName=config["EndpointConfigName"],
                      DataCaptureConfig=_capture_summary(config.get("DataCaptureConfig")))
-        self._retire(list(old.values()), old_capture)
+        retire([instance for variant in old.values() for instance in variant.instances], self.ended)
+        if old_capture:
+            old_capture.flush()
 
     def _fill(self, variants: dict[str, Variant]) -> None:
         """Scale the variants and wait until all are ready; raises HostingError naming the variant that is not."""
@@ -353,15 +365,6 @@ class Endpoint:
         role = config["_Models"][config["ProductionVariants"][0]["ModelName"]]["ExecutionRoleArn"]
         return Capture(self.machine, self.name, wanted, self.machine.session(role, PRINCIPAL, "SageMaker"))
 
-    def _retire(self, variants: list[Variant], capture: Capture | None) -> None:
-        """Give the requests under way a moment, then end what no longer serves."""
-        if variants:
-            self.ended.wait(1.0)
-        for variant in variants:
-            variant.stop()
-        if capture:
-            capture.flush()
-
     # The thread
 
     def _run(self) -> None:
@@ -391,9 +394,10 @@ class Endpoint:
         self.ended.set()
         self.thread.join(timeout=30)
         variants, self.variants = self.variants, {}
-        self._retire([], self.capture)
         for variant in variants.values():
             variant.stop()
+        if self.capture:
+            self.capture.flush()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # Invocations
@@ -430,6 +434,16 @@ class Endpoint:
             self.capture.record(variant.name, (headers.get("Content-Type", ""), body),
                                 (answered.get("Content-Type", ""), answer), event)
         return variant.name, answered, answer
+
+
+def retire(instances: list[Instance], at_once: threading.Event) -> None:
+    """End instances that no longer take requests, after those under way have been answered."""
+    deadline = time.monotonic() + INVOCATION_TIMEOUT
+    while instances and not at_once.wait(TICK_SECONDS):
+        if not any(instance.busy for instance in instances) or time.monotonic() > deadline:
+            break
+    for instance in instances:
+        instance.stop()
 
 
 def _capture_summary(config: dict | None) -> dict | None:

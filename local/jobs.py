@@ -216,6 +216,11 @@ class Job:
         return path.read_text(errors="replace").strip() if path.is_file() else ""
 
 
+def starting() -> dict:
+    """Return the first entry of a job's status transitions."""
+    return {"Status": "Starting", "StartTime": time.time(), "StatusMessage": MESSAGES["Starting"]}
+
+
 def image_of(machine: Machine, uri: str, credentials: Any) -> Any:
     """Pull an image; what cannot be pulled is a JobError naming it."""
     assert machine.engine is not None

@@ -1,14 +1,16 @@
-"""One Lambda execution environment: a process that asks for events over the Lambda Runtime API.
+"""Lambda execution environments: processes that ask for events over the Lambda Runtime API, and their pool.
 
 Every environment has a listener of its own on 127.0.0.1, and the thread that invokes also serves the protocol: no
 queue and no hand-over between threads, so a warm invocation costs two small requests.
 """
 
-import json
+import os
 import selectors
 import shutil
 import socket
+import threading
 import time
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,6 +18,7 @@ from pathlib import Path
 
 import h11
 
+from local.machine import Credentials
 from local.processes import Child
 
 API = "/2018-06-01/runtime"
@@ -23,6 +26,11 @@ API = "/2018-06-01/runtime"
 LARGEST_HEADERS = 2 * 1024 * 1024
 LARGEST_LOG = 64 * 1024 * 1024
 CHECK_SECONDS = 0.02
+MOST_OF_ONE_FUNCTION = max(8, 4 * (os.cpu_count() or 1))
+MOST_OF_ALL = 8 * MOST_OF_ONE_FUNCTION
+WAIT_SECONDS = 10.0
+
+Key = tuple[str, ...]  # function, version, revision, code: what an environment was started from
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,16 @@ class Invocation:
         return [("Lambda-Runtime-Aws-Request-Id", self.request_id), ("Lambda-Runtime-Deadline-Ms", str(deadline)),
                 ("Lambda-Runtime-Invoked-Function-Arn", self.function_arn), ("Lambda-Runtime-Trace-Id", self.trace),
                 ("Content-Type", "application/json")]
+
+
+@dataclass(eq=False)
+class LogStream:
+    """Where the output of one environment goes, and the rights with which it is written."""
+
+    group: str
+    name: str
+    credentials: Credentials
+    exists: bool = False
 
 
 @dataclass
@@ -141,12 +159,13 @@ class RuntimeApi:
 class Environment:
     """A process that serves one invocation at a time, its scratch folder, and what it has printed."""
 
-    def __init__(self, folder: Path, start: Callable[[str, Path], Child]) -> None:
+    def __init__(self, folder: Path, stream: LogStream, start: Callable[[str, Path], Child]) -> None:
         """Start the process by ``start(address of the Runtime API, log file)``."""
-        self.folder, self.log = folder, folder / "output.log"
+        self.folder, self.stream, self.log = folder, stream, folder / "output.log"
         (folder / "tmp").mkdir(parents=True)
         self.log.touch()
-        self._read, self._next, self._failed = 0, None, None
+        self._read, self._failed = 0, False
+        self._next: Connection | None = None
         self._began, self.idle_since = time.monotonic(), 0.0
         self.init_seconds: float | None = None
         self._api = RuntimeApi()
@@ -159,7 +178,7 @@ class Environment:
     @property
     def reusable(self) -> bool:
         """Whether another invocation may use it."""
-        return self._failed is None and self._child.poll() is None and self._read < LARGEST_LOG
+        return not self._failed and self._child.poll() is None and self._read < LARGEST_LOG
 
     @property
     def pid(self) -> int:
@@ -170,8 +189,8 @@ class Environment:
         """Run one invocation; anything but a response or an error of the handler makes it unusable."""
         outcome = self._ready(init_seconds) or self._run(invocation)
         if outcome.kind not in ("response", "error"):
-            self._failed = outcome
-            self._child.stop(0)
+            self._failed = True
+            self.kill()
         return outcome
 
     def _ready(self, seconds: float) -> Outcome | None:
@@ -215,9 +234,13 @@ class Environment:
         self._read += len(text)
         return text.decode("utf-8", "replace")
 
+    def kill(self) -> None:
+        """End the process group at once; who waits for its answer sees the end."""
+        self._child.stop(0)
+
     def close(self) -> None:
         """End the process group and remove the folder."""
-        self._child.stop(0)
+        self.kill()
         self._discard()
 
     def _discard(self) -> None:
@@ -225,6 +248,90 @@ class Environment:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def error_body(error_type: str, message: str) -> bytes:
-    """Return an error as Lambda itself reports one."""
-    return json.dumps({"errorType": error_type, "errorMessage": message}).encode()
+class PoolFullError(Exception):
+    """No environment came free in time."""
+
+
+class Pool:
+    """The environments of all functions: idle ones are used again, new ones started up to a bound."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition(threading.RLock())
+        self._idle: dict[Key, list[Environment]] = defaultdict(list)
+        self._busy: set[Environment] = set()
+        self._count: Counter[Key] = Counter()
+
+    def acquire(self, key: Key, start: Callable[[], Environment]) -> Environment:
+        """Return an idle environment or a new one; raises PoolFullError, and whatever ``start`` raises."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        with self._changed:
+            while (environment := self._take(key)) is None and not self._reserve(key):
+                if not self._changed.wait(deadline - time.monotonic()):
+                    raise PoolFullError(f"{self._count[key]} environments of {key[0]} are busy")
+        if environment is None:
+            environment = self._started(key, start)
+        self._busy.add(environment)
+        return environment
+
+    def _take(self, key: Key) -> Environment | None:
+        while self._idle[key]:
+            environment = self._idle[key].pop()
+            if environment.reusable:
+                return environment
+            self._end(key, environment)
+        return None
+
+    def _reserve(self, key: Key) -> bool:
+        """Whether another environment may be started; ends the one that is idle longest to make room."""
+        if self._count[key] >= MOST_OF_ONE_FUNCTION:
+            return False
+        if self._count.total() >= MOST_OF_ALL:
+            idle = [(each.idle_since, other, each) for other, group in self._idle.items() for each in group]
+            if not idle:
+                return False
+            _, other, oldest = min(idle, key=lambda entry: entry[0])
+            self._idle[other].remove(oldest)
+            self._end(other, oldest)
+        self._count[key] += 1
+        return True
+
+    def _started(self, key: Key, start: Callable[[], Environment]) -> Environment:
+        try:
+            return start()
+        except BaseException:
+            with self._changed:
+                self._count[key] -= 1
+                self._changed.notify()
+            raise
+
+    def release(self, key: Key, environment: Environment) -> None:
+        """Give an environment back; one that cannot be used again is ended."""
+        with self._changed:
+            self._busy.discard(environment)
+            if environment.reusable:
+                environment.idle_since = time.monotonic()
+                self._idle[key].append(environment)
+            else:
+                self._end(key, environment)
+            self._changed.notify()
+
+    def _end(self, key: Key, environment: Environment) -> None:
+        environment.close()
+        self._count[key] -= 1
+
+    def end_idle(self, chosen: Callable[[Key, Environment], bool]) -> None:
+        """End the idle environments that ``chosen`` names."""
+        with self._changed:
+            for key in list(self._idle):
+                for environment in [each for each in self._idle[key] if chosen(key, each)]:
+                    self._idle[key].remove(environment)
+                    self._end(key, environment)
+                if not self._idle[key]:
+                    del self._idle[key]
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """End every environment; a busy one is closed by the thread that uses it."""
+        for environment in list(self._busy):
+            environment.kill()
+        self.end_idle(lambda key, environment: True)

@@ -5,18 +5,21 @@ The version is pinned exactly; this list is what to look at when the pin moves.
 
 import importlib
 
+from local.engines.layers import SEAMS as LAYER_SEAMS
 from local.functions import SEAMS as FUNCTION_SEAMS
 
 SEAMS: tuple[tuple[str, str], ...] = (
     ("ministack.app", "SERVICE_HANDLERS"),
     ("ministack.app", "SERVICE_REGISTRY"),
     ("ministack.app", "_build_persistence_save_dict"),
+    ("ministack.app", "pin_request_origin"),
     ("ministack.core.iam_actions", "SERVICE_TO_IAM_NAMESPACE"),
     ("ministack.core.iam_evaluator", "EvalContext"),
     ("ministack.core.iam_evaluator", "_conditions_met"),
     ("ministack.core.iam_evaluator", "_service_principal_matches"),
     ("ministack.core.iam_evaluator", "enforce"),
     ("ministack.core.iam_evaluator", "resolve_credential"),
+    ("ministack.core.iam_evaluator", "pin_request_origin"),
     ("ministack.core.persistence", "save_all"),
     ("ministack.core.responses", "request_scope"),
     ("ministack.core.router", "extract_access_key_id"),
@@ -39,6 +42,7 @@ SEAMS: tuple[tuple[str, str], ...] = (
     ("ministack.services.sns", "_fanout"),
     ("ministack.services.sts", "register_session"),
     *FUNCTION_SEAMS,
+    *LAYER_SEAMS,
 )
 
 

@@ -1,12 +1,13 @@
 """SageMaker: jobs, models, endpoints, experiments and projects."""
 
+import threading
 from collections.abc import Callable
 from functools import partialmethod
 from typing import Any
 
-from local.experiments import Experiments
+from local.experiments import Experiments, result_of
 from local.hosting import Hosting
-from local.jobs import Job, ProcessingJob, TrainingJob, TransformJob
+from local.jobs import Job, ProcessingJob, TrainingJob, TransformJob, starting
 from local.machine import AccessDeniedError, Machine
 from local.projects import Projects
 from local.resources import Collection, Kind
@@ -150,7 +151,6 @@ class SageMaker(Service):
     describe_endpoint = partialmethod(_describe, ENDPOINT)
     describe_experiment = partialmethod(_describe, EXPERIMENT)
     describe_trial = partialmethod(_describe, TRIAL)
-    describe_trial_component = partialmethod(_describe, COMPONENT)
     describe_project = partialmethod(_describe, PROJECT)
     list_training_jobs = partialmethod(_list, TRAINING)
     list_processing_jobs = partialmethod(_list, PROCESSING)
@@ -178,7 +178,9 @@ class SageMaker(Service):
         else:
             self._assumable(request["RoleArn"])
         self._experiments.check(request.get("ExperimentConfig"))
-        answer = self._create(kind, request, **{kind.status: "InProgress", **DEFAULTS[kind](request)})
+        answer = self._create(kind, request, **{
+            kind.status: "InProgress", "SecondaryStatus": "Starting", "SecondaryStatusTransitions": [starting()],
+            **DEFAULTS[kind](request)})
         job = self._jobs[answer[f"{kind.noun}Arn"]] = job_class(self.machine, self._collections[kind], request)
         self._experiments.attach(request, kind, answer[f"{kind.noun}Arn"])
         job.thread.start()
@@ -281,8 +283,13 @@ class SageMaker(Service):
         """Stop the instances, then forget the endpoint."""
         name = self._settled_endpoint(request["EndpointName"])["EndpointName"]
         self._collections[ENDPOINT].change(name, EndpointStatus="Deleting")
-        self.hosting.delete(name)
-        self._delete(ENDPOINT, request, call)
+
+        def end() -> None:
+            self.hosting.delete(name)
+            if not self.machine.stopping.is_set():
+                self._delete(ENDPOINT, request, call)
+
+        threading.Thread(target=end, name=f"delete {name}", daemon=True).start()
 
     # Experiments
 
@@ -298,6 +305,15 @@ class SageMaker(Service):
     def create_trial_component(self, request: dict, call: Call) -> dict:
         """Store a trial component."""
         return self._create(COMPONENT, {"DisplayName": request["TrialComponentName"]} | request)
+
+    def describe_trial_component(self, request: dict, call: Call) -> dict:
+        """Return a component, with what its job shows by now."""
+        component = self._collections[COMPONENT].get(request["TrialComponentName"])
+        for kind, job_class in JOBS.items():
+            noun, _, name = component.get("SourceArn", "").rpartition(":")[2].partition("/")
+            if noun == kind.arn:
+                return component | result_of(self._collections[kind].get(name), kind, job_class)
+        return component
 
     def delete_experiment(self, request: dict, call: Call) -> dict:
         """Forget an experiment that has no trials."""
@@ -366,7 +382,7 @@ def _as_list(tags: dict[str, str]) -> list[dict]:
 
 
 def _training_defaults(request: dict) -> dict:
-    return {"SecondaryStatus": "Starting", "ModelArtifacts": {"S3ModelArtifacts": ""},
+    return {"ModelArtifacts": {"S3ModelArtifacts": ""},
             "StoppingCondition": {"MaxRuntimeInSeconds": 86400} | request.get("StoppingCondition", {})}
 
 

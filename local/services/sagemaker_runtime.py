@@ -1,5 +1,6 @@
 """SageMaker's runtime: invocations of endpoints."""
 
+import base64
 import json
 import re
 from urllib.parse import unquote
@@ -67,7 +68,7 @@ class SageMakerRuntime(Service):
             return self._model_error(result["EndpointName"], result["fault"])
         members = operation.output_shape.members
         headers = {members[name].serialization["name"]: value for name, value in result.items() if name != "Body"}
-        return 200, headers, result["Body"]
+        return 200, headers, base64.b64decode(result["Body"])  # the base class has put it into JSON's form
 
     def _model_error(self, endpoint: str, fault: ModelFaultError) -> Response:
         side = "client" if 400 <= fault.status < 500 else "server"

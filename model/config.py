@@ -1,0 +1,127 @@
+"""Loads and checks model/config.yml: all that a user turns.
+
+The schema says what is allowed and what stands in for what is left out; the rules that join
+two fields are here, because JSON Schema's own messages for them help nobody.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator, ValidationError
+
+from model.errors import BuildError
+
+FOLDER = Path(__file__).parent
+CONFIG = FOLDER / "config.yml"
+SCHEMA = FOLDER / "config.schema.json"
+
+METRICS = {
+    "binary": ("auc", "accuracy", "precision", "recall", "f1", "log_loss"),
+    "multiclass": ("accuracy", "auc", "weighted_precision", "weighted_recall", "weighted_f1", "log_loss"),
+    "regression": ("r2", "rmse", "mae", "mse"),
+}
+SMALLER_IS_BETTER = ("rmse", "mae", "mse", "log_loss")
+
+
+def load(path: Path = CONFIG, schema_path: Path = SCHEMA) -> dict[str, Any]:
+    """Return the configuration with every default filled in, or raise BuildError naming field and value."""
+    return checked(parsed(path), json.loads(schema_path.read_text(encoding="utf-8")), f"model/{path.name}")
+
+
+def checked(config: Any, schema: dict[str, Any], source: str) -> dict[str, Any]:
+    """Return a valid configuration completed with the schema's defaults."""
+    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda error: list(map(str, error.path)))
+    if errors:
+        raise BuildError("\n".join(f"{source}: {refusal(error)}" for error in errors))
+    complete = with_defaults(config, schema)
+    for problem in contradictions(complete):
+        raise BuildError(f"{source}: {problem}")
+    return complete
+
+
+def parsed(path: Path) -> Any:
+    """Return what a YAML file holds."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BuildError(f"model/{path.name} is missing from the repository") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BuildError(f"model/{path.name} is not YAML: {' '.join(str(error).split())}") from error
+
+
+def refusal(error: ValidationError) -> str:
+    """Return one line: the field, its value, what is allowed there."""
+    field = ".".join(map(str, error.absolute_path)) or "the file"
+    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+        known = error.schema.get("properties", {})
+        unknown = ", ".join(sorted(set(map(str, error.instance)) - set(known)))
+        return f"{field} has the unknown field {unknown}; allowed: {', '.join(known)}"
+    if error.validator == "required":
+        missing = [name for name in error.validator_value if name not in error.instance]
+        return f"{field} lacks {', '.join(missing)}"
+    return f"{field} is {json.dumps(error.instance, default=str)}; allowed: {allowed(error)}"
+
+
+def allowed(error: ValidationError) -> str:
+    """Return what the schema allows where it refused."""
+    if error.validator == "enum":
+        return ", ".join(map(str, error.validator_value))
+    if "description" in error.schema:
+        return str(error.schema["description"])
+    if "properties" in error.schema:
+        return f"the fields {', '.join(error.schema['properties'])}"
+    return error.message
+
+
+def with_defaults(value: Any, schema: dict[str, Any]) -> Any:
+    """Return a copy of the value in which what is left out has the schema's default."""
+    if isinstance(value, list) and "items" in schema:
+        return [with_defaults(item, schema["items"]) for item in value]
+    if not isinstance(value, dict):
+        return deepcopy(value)
+    properties = schema.get("properties", {})
+    named = {name: deepcopy(part["default"]) for name, part in properties.items() if "default" in part}
+    return {name: with_defaults(item, properties.get(name, {})) for name, item in (named | value).items()}
+
+
+def contradictions(config: dict[str, Any]) -> Iterator[str]:
+    """Yield what is wrong between two fields that are fine alone."""
+    problem, gate, data = config["problem"], config["gate"], config["data"]
+    kind, target = problem["type"], problem["target"]
+    if kind == "binary" and "positive" not in problem:
+        yield "problem lacks positive; a binary problem names the class whose probability is answered"
+    if kind != "binary" and "positive" in problem:
+        yield f"problem.positive is {json.dumps(problem['positive'])}; allowed: only in a binary problem, this one is {kind}"
+    if target in problem["ignore"]:
+        yield f"problem.ignore holds {target}; allowed: every column but the target"
+    if gate["metric"] not in METRICS[kind]:
+        yield f"gate.metric is {json.dumps(gate['metric'])}; allowed for a {kind} problem: {', '.join(METRICS[kind])}"
+    if data["validation"] + data["test"] > 0.8:
+        yield f"data.validation and data.test are {data['validation']} and {data['test']}; allowed: at most 0.8 together"
+
+
+def with_hyperparameters(config: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Return the configuration with an upload's hyperparameters over its own."""
+    merged = deepcopy(config)
+    merged["training"]["hyperparameters"] |= given
+    return merged
+
+
+def hyperparameters(config: dict[str, Any]) -> dict[str, str]:
+    """Return the training job's hyperparameters: all of them strings, the estimator among them."""
+    training = config["training"]
+    return {"estimator": training["estimator"]} | {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in training["hyperparameters"].items()
+    }
+
+
+def comparison(metric: str) -> str:
+    """Return how a metric passes the gate: 'at least' or 'at most' the threshold."""
+    return "at most" if metric in SMALLER_IS_BETTER else "at least"

@@ -1,0 +1,88 @@
+"""The parameter files of the stages' stacks, in CodePipeline's TemplateConfiguration format."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from model.settings import Settings
+from model.workflow_input import run_tags, tags
+
+STAGES = {"dev": "d", "prd": "p"}
+
+
+def configuration(parameters: dict[str, Any], tags: dict[str, str]) -> dict[str, dict[str, str]]:
+    """Return the file's content; CloudFormation takes nothing but strings."""
+    return {"Parameters": {name: str(value) for name, value in parameters.items()}, "Tags": tags}
+
+
+def endpoint_name(settings: Settings, stage: str) -> str:
+    """Return the name of the run's endpoint in a stage."""
+    return f"{settings.job_prefix}-{STAGES[stage]}"
+
+
+def network(settings: Settings) -> dict[str, str]:
+    """Return where functions with a network live; all blank without one."""
+    return {
+        "SubnetIds": settings.subnet_ids,
+        "SecurityGroupId": settings.security_group_id,
+        "AccessPointArn": settings.access_point_arn,
+    }
+
+
+def functions(settings: Settings) -> dict[str, Any]:
+    """Return functions.json."""
+    return configuration({
+        "NamePrefix": settings.name_prefix,
+        "BucketName": settings.bucket,
+        "KmsKeyArn": settings.kms_key_arn,
+        **network(settings),
+        "PermissionsBoundary": settings.permissions_boundary,
+    }, tags(settings))
+
+
+def endpoint(settings: Settings, config: dict[str, Any], stage: str, model_image_uri: str) -> dict[str, Any]:
+    """Return endpoint-dev.json or endpoint-prd.json; only production keeps its requests."""
+    variant = config["serving"]["variants"][0]
+    return configuration({
+        "EndpointName": endpoint_name(settings, stage),
+        "ModelImageUri": model_image_uri,
+        "ModelDataUrl": f"{settings.run_uri}/model/model.tar.gz",
+        "EndpointRoleArn": settings.endpoint_role_arn,
+        "KmsKeyArn": settings.kms_key_arn,
+        "InstanceType": variant["instance_type"],
+        "InstanceCount": variant[f"{stage}_instances"],
+        "VariantName": variant["name"],
+        "CapturePercentage": config["serving"]["capture"]["percentage"] if stage == "prd" else 0,
+        "CaptureUri": f"s3://{settings.bucket}/captures",
+        "RunId": settings.run_id,
+    }, run_tags(settings))
+
+
+def api(settings: Settings, api_image_uri: str) -> dict[str, Any]:
+    """Return api.json; the stack outlives the run, so it has the project's tags only."""
+    return configuration({
+        "NamePrefix": settings.name_prefix,
+        "ApiImageUri": api_image_uri,
+        "EndpointName": endpoint_name(settings, "prd"),
+        "RunId": settings.run_id,
+        "ArtifactsUri": artifacts_uri(settings),
+        "BucketName": settings.bucket,
+        "KmsKeyArn": settings.kms_key_arn,
+        **network(settings),
+        "ApiAuthorization": settings.api_authorization,
+        "PermissionsBoundary": settings.permissions_boundary,
+        "CodeSha": code_sha(settings, api_image_uri),
+    }, tags(settings))
+
+
+def artifacts_uri(settings: Settings) -> str:
+    """Return where the API function finds the run's schema: on the file system, or in S3 without one."""
+    if settings.access_point_arn:
+        return f"/mnt/artifacts/{settings.run_id}"
+    return f"{settings.run_uri}/inference"
+
+
+def code_sha(settings: Settings, api_image_uri: str) -> str:
+    """Return bare hex that changes with image and run: SAM makes it part of a logical id and publishes a version for it."""
+    return hashlib.sha256(f"{api_image_uri} {settings.run_id}".encode()).hexdigest()

@@ -1,0 +1,118 @@
+"""What the build runs: `check` before money is spent on images, `image` to find one, `write` for the files of build/.
+
+usage: python model/run_pipeline.py check
+       python model/run_pipeline.py image TARGET TAG   (prints the image that is there already, or nothing)
+       python model/run_pipeline.py write
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+if not __package__:  # run as a file, Python looks for modules beside it; ours are named from the repository's root
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from model import config as configuration
+from model import data_source, images, parameters, settings, storage, workflow_input
+from model.errors import BuildError
+
+BUILD = Path("build")
+REPOSITORIES = {"model": "MODEL_REPOSITORY_URI", "api": "API_REPOSITORY_URI"}
+
+
+def check(project: settings.Settings) -> tuple[dict[str, Any], data_source.DataSource, dict[str, list[storage.Found]]]:
+    """Return configuration, upload and what its pointers lead to, all of them found good."""
+    config = configuration.load()
+    source = data_source.read(project.data_source)
+    config = configuration.with_hyperparameters(config, source.hyperparameters)
+    workflow_input.check_spot(config["training"]["spot"], project)
+    s3 = boto3.client("s3")
+    found = storage.find(s3, source, project)
+    data_source.check_tables(samples(s3, source, found), config["problem"]["target"])
+    for target, uri in source.images.items():
+        images.resolve(boto3.client("ecr"), target, uri)
+    return config, source, found
+
+
+def samples(s3: Any, source: data_source.DataSource, found: dict[str, list[storage.Found]]) -> dict[str, dict[str, str]]:
+    """Return the first lines of every table by channel and name."""
+    local = {channel: {f"data-source.zip: {path.name}": storage.local_sample(path) for path in paths}
+             for channel, paths in source.files.items()}
+    pointed = {channel: {f"inputData.json: {item.uri}": storage.sample(s3, item) for item in items}
+               for channel, items in found.items()}
+    return local | pointed
+
+
+def image(project: settings.Settings, target: str, tag: str) -> str:
+    """Return the image of the upload, or the one that ECR has for the content; blank when it has to be built."""
+    uri = data_source.read(project.data_source).images.get(target)
+    ecr = boto3.client("ecr")
+    if uri:
+        return images.resolve(ecr, target, uri)
+    return images.existing(ecr, settings.required(os.environ, REPOSITORIES[target]), tag)
+
+
+def write(project: settings.Settings, model_image_uri: str, api_image_uri: str) -> None:
+    """Lay out the run's input in S3 and write the stages' files."""
+    from model import workflow_template  # the SDK takes seconds to import, and only this needs it
+
+    config, source, found = check(project)
+    files = {
+        "workflow-graph.yml": workflow_template.rendered(project),
+        "workflow-input.json": workflow_input.workflow_input(project, config, model_image_uri),
+        "functions.json": parameters.functions(project),
+        "endpoint-dev.json": parameters.endpoint(project, config, "dev", model_image_uri),
+        "endpoint-prd.json": parameters.endpoint(project, config, "prd", model_image_uri),
+        "api.json": parameters.api(project, api_image_uri),
+    }
+    s3 = boto3.client("s3")
+    storage.copy_data(s3, source, found, project)
+    storage.put_config(s3, config, project)
+    BUILD.mkdir(exist_ok=True)
+    for name, content in files.items():
+        text = content if isinstance(content, str) else json.dumps(content, indent=2) + "\n"
+        (BUILD / name).write_text(text, encoding="utf-8")
+    print(f"wrote {', '.join(files)} to {BUILD}/ and the run's input to {project.run_uri}/", file=sys.stderr)
+
+
+def arguments() -> argparse.Namespace:
+    """Return the command line."""
+    parser = argparse.ArgumentParser(prog="model/run_pipeline.py")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("check")
+    found = commands.add_parser("image")
+    found.add_argument("target", choices=sorted(REPOSITORIES))
+    found.add_argument("tag")
+    commands.add_parser("write")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run one command; what the user has to mend is said in one line each on standard error."""
+    given = arguments()
+    try:
+        project = settings.read(os.environ)
+        if given.command == "check":
+            check(project)
+            print("model/config.yml and the data source are in order", file=sys.stderr)
+        elif given.command == "image":
+            print(image(project, given.target, given.tag))
+        else:
+            uris = [settings.required(os.environ, name) for name in ("MODEL_IMAGE_URI", "API_IMAGE_URI")]
+            write(project, *uris)
+    except (BuildError, ClientError, BotoCoreError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""The repository's templates as plain data, and ways to walk them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from cfnlint.decode import cfn_yaml
+
+ROOT = Path(__file__).parents[2]
+STUDIO, PIPELINE = "studio.yml", "pipeline.yml"
+FUNCTIONS, ENDPOINT, API = "assets/functions.yml", "assets/deploy-endpoint.yml", "assets/deploy-model-prd.yml"
+TEMPLATES = [STUDIO, PIPELINE, FUNCTIONS, ENDPOINT, API]
+
+
+def template(name: str) -> dict[str, Any]:
+    """Return a template with intrinsic functions in their long form."""
+    return plain(cfn_yaml.load(str(ROOT / name)))
+
+
+def plain(node: Any) -> Any:
+    """Return cfn-lint's nodes as dicts, lists and scalars, new ones each time."""
+    if isinstance(node, dict):
+        return {str(key): plain(value) for key, value in node.items()}
+    return [plain(item) for item in node] if isinstance(node, list) else str(node) if isinstance(node, str) else copy.copy(node)
+
+
+def resources(name: str, kind: str = "") -> dict[str, dict[str, Any]]:
+    """Return a template's resources of a type (all without one) by logical id."""
+    return {key: value for key, value in template(name)["Resources"].items() if value["Type"] == kind or not kind}
+
+
+def branches(value: Any) -> Iterator[Any]:
+    """Yield a value, or both sides of its Fn::If, without AWS::NoValue."""
+    if isinstance(value, dict) and "Fn::If" in value:
+        for side in value["Fn::If"][1:]:
+            yield from branches(side)
+    elif value != {"Ref": "AWS::NoValue"}:
+        yield value
+
+
+def listed(value: Any) -> list[Any]:
+    """Return a value that may stand for a list of one as a list."""
+    return value if isinstance(value, list) else [value]
+
+
+def statements(role: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the statements of a role's inline policies, those under a condition included."""
+    for policy in role["Properties"].get("Policies", []):
+        for statement in policy["PolicyDocument"]["Statement"]:
+            yield from branches(statement)
+
+
+def roles() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield (template, logical id, resource) of every role."""
+    for name in TEMPLATES:
+        for key, role in resources(name, "AWS::IAM::Role").items():
+            yield name, key, role

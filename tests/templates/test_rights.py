@@ -1,0 +1,106 @@
+"""Every role has the rights of its own calls, and says why wherever it cannot name a resource."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from tests.templates.evaluation import Evaluation
+from tests.templates.sources import ROOT, TEMPLATES, listed, resources, roles, statements, template
+from tests.templates.test_names import LONGEST
+
+ROLES = [pytest.param(name, key, role, id=key) for name, key, role in roles()]
+LAUNCH = "LaunchRole"  # Service Catalog's; it makes projects whose boundary is not known yet
+INLINE_LIMIT = 10_240  # IAM: characters of a role's inline policies, white space left out
+
+
+@pytest.mark.parametrize("name, key, role", ROLES)
+def test_every_statement_allows_named_actions_and_says_its_purpose(name: str, key: str, role: dict) -> None:
+    for statement in statements(role):
+        assert re.fullmatch(r"[A-Z][A-Za-z0-9]{4,}", statement["Sid"])
+        assert statement["Effect"] == "Allow"
+        for action in listed(statement["Action"]):
+            assert re.fullmatch(r"[a-z0-9-]+:[A-Za-z*]+", action), action
+            assert not action.endswith(":*"), f"{key}: {action} is every action of a service"
+
+
+@pytest.mark.parametrize("name, key, role", ROLES)
+def test_a_sid_stands_once_in_its_policy(name: str, key: str, role: dict) -> None:
+    for policy in role["Properties"]["Policies"]:
+        sids = [statement["Sid"] for statement in statements({"Properties": {"Policies": [policy]}})]
+        assert len(sids) == len(set(sids))
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_resource_that_is_a_star_carries_its_reason(name: str) -> None:
+    for number, line in enumerate((ROOT / name).read_text().splitlines(), 1):
+        if re.match(r"\s*(- )?(Resource: )?'\*'", line) and "Principal" not in line:
+            assert re.search(r"'\*' +# \w", line), f"{name}:{number}: say behind a # why the resource is '*'"
+
+
+@pytest.mark.parametrize("name, key, role", ROLES)
+def test_pass_role_names_roles_and_services(name: str, key: str, role: dict) -> None:
+    for statement in statements(role):
+        if "iam:PassRole" in listed(statement["Action"]):
+            assert listed(statement["Action"]) == ["iam:PassRole"], f"{key}: {statement['Sid']} passes roles and does more"
+            assert statement["Condition"]["StringEquals"]["iam:PassedToService"]
+            assert "*" not in listed(statement["Resource"])
+
+
+@pytest.mark.parametrize("name, key, role", ROLES)
+def test_a_role_is_trusted_to_one_service(name: str, key: str, role: dict) -> None:
+    trust = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert [statement["Action"] for statement in trust] == ["sts:AssumeRole"]
+    assert trust[0]["Principal"]["Service"].endswith(".amazonaws.com")
+
+
+@pytest.mark.parametrize("name, key, role", [role for role in ROLES if role.id != LAUNCH])
+def test_a_role_takes_the_boundary(name: str, key: str, role: dict) -> None:
+    assert role["Properties"]["PermissionsBoundary"] == {
+        "Fn::If": ["HasBoundary", {"Ref": "PermissionsBoundary"}, {"Ref": "AWS::NoValue"}]}
+
+
+@pytest.mark.parametrize("key", ["JobRole", "EndpointRole"])
+def test_what_runs_models_can_create_nothing(key: str) -> None:
+    actions = {action for statement in statements(resources("pipeline.yml")[key]) for action in listed(statement["Action"])}
+    creating = {action for action in actions if re.search(r":(Create|Delete|Update|Pass|Invoke|Start)", action)}
+    assert creating <= {"logs:CreateLogGroup", "logs:CreateLogStream", "kms:CreateGrant"}
+
+
+def test_the_deploy_role_cannot_change_itself_or_pass_itself() -> None:
+    project = Evaluation(template("pipeline.yml"), LONGEST)
+    role = project.resources()["DeployRole"]
+    own = project.of({"Fn::GetAtt": ["DeployRole", "Arn"]})
+    for statement in statements(role):
+        if any(action.startswith("iam:") for action in listed(statement["Action"])):
+            for resource in listed(statement["Resource"]):
+                assert not re.fullmatch(re.escape(resource).replace(r"\*", ".*"), own), statement["Sid"]
+
+
+@pytest.mark.parametrize("name, key, role", ROLES)
+def test_a_roles_policies_fit_into_iams_limit_at_the_longest_names(name: str, key: str, role: dict) -> None:
+    policies = Evaluation(template(name), LONGEST).of(role)["Properties"]["Policies"]
+    size = sum(len(json.dumps(policy["PolicyDocument"], separators=(",", ":"))) for policy in policies)
+    assert size <= INLINE_LIMIT, f"{key}: {size} characters"
+
+
+def test_the_key_policy_names_every_service_that_uses_the_key_in_its_own_name() -> None:
+    """Log groups are read and written by CloudWatch Logs itself; a topic's policy may let services publish themselves."""
+    project = resources("pipeline.yml")
+    wanted = {"logs"} if any("KmsKeyId" in item["Properties"] for item in project.values() if item["Type"] == "AWS::Logs::LogGroup") else set()
+    for statement in project["TopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]:
+        if isinstance(statement["Principal"], dict):
+            wanted |= {str(statement["Principal"]["Service"]).split(".")[0]}
+    named = json.dumps([statement["Principal"] for statement in project["Key"]["Properties"]["KeyPolicy"]["Statement"]])
+    assert {service for service in wanted if f'"{service}.' in named} == wanted
+
+
+def test_every_role_that_touches_the_bucket_may_use_the_key() -> None:
+    for name, key, role in roles():
+        actions = [action for statement in statements(role) for action in listed(statement["Action"])]
+        if key != LAUNCH and "s3:GetObject" in actions:
+            assert "kms:Decrypt" in actions, key
+        if key != LAUNCH and "s3:PutObject" in actions:
+            assert "kms:GenerateDataKey" in actions, key

@@ -1,0 +1,106 @@
+"""The image's build: its Dockerfile, requirements and scripts."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from image_jobs import ROOT
+
+
+def instructions() -> list[tuple[str, str]]:
+    lines = (ROOT / "container" / "Dockerfile").read_text().splitlines()
+    return [tuple(line.split(" ", 1)) for line in lines if line and not line.startswith("#")]  # type: ignore[misc]
+
+
+def test_the_dockerfile_has_two_targets_on_one_base():
+    stages = [rest for name, rest in instructions() if name == "FROM"]
+    assert stages == ["python:3.13-slim AS base", "base AS api", "base AS model"]
+
+
+def test_the_dockerfile_keeps_to_instructions_that_every_engine_reads():
+    assert {name for name, _ in instructions()} == {"FROM", "ENV", "WORKDIR", "COPY", "RUN", "ENTRYPOINT", "CMD"}
+    for name, rest in instructions():
+        if name == "COPY":
+            source = rest.split()[0]
+            assert (ROOT / source).exists() and "*" not in source
+
+
+@pytest.mark.parametrize("folder", ["container", "api"])
+def test_requirements_are_pinned_and_name_no_address(folder):
+    lines = (ROOT / folder / "requirements.txt").read_text().splitlines()
+    for line in lines:
+        assert line.startswith("#") or re.fullmatch(r"[a-z0-9-]+==[\w.]+", line), line
+
+
+def test_protobuf_stays_where_the_default_model_converts():
+    assert "protobuf==6." in (ROOT / "container" / "requirements.txt").read_text()
+
+
+def test_the_programs_import_nothing_outside_their_folder_but_requirements():
+    allowed = {"container", "numpy", "pandas", "sklearn", "skops", "skl2onnx", "onnxruntime", "flask", "gunicorn", "werkzeug"}
+    for path in (ROOT / "container").glob("*.py"):
+        for module in re.findall(r"^\s*(?:from|import) (\w+)", path.read_text(), re.MULTILINE):
+            assert module in allowed or module in __import__("sys").stdlib_module_names, f"{path.name}: {module}"
+
+
+def run_script(name: str, *arguments: str, root: Path = ROOT, path: str | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **({"PATH": path} if path else {})}
+    return subprocess.run(["bash", str(root / "container" / name), *arguments], env=environment,
+                          capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("name", ["build_image.sh", "push_image.sh", "content_tag.sh"])
+def test_scripts_without_arguments_say_how_to_call_them(name):
+    ended = run_script(name)
+    assert ended.returncode == 2 and "usage: container/" in ended.stderr
+
+
+def test_the_tag_changes_when_and_only_when_copied_content_does(tmp_path):
+    for folder in ("container", "api"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def tags() -> list[str]:
+        return [run_script("content_tag.sh", target, root=tmp_path).stdout.strip() for target in ("model", "api")]
+
+    model, api = tags()
+    assert re.fullmatch("[0-9a-f]{40}", model) and re.fullmatch("[0-9a-f]{40}", api) and model != api
+    (tmp_path / "other.py").write_text("x")
+    (tmp_path / "container" / "__pycache__").mkdir()
+    (tmp_path / "container" / "__pycache__" / "train.pyc").write_text("x")
+    assert tags() == [model, api]
+    (tmp_path / "container" / "train.py").write_text("x")
+    assert tags()[0] != model and tags()[1] == api
+
+
+FAKE = """#!/usr/bin/env bash
+echo "{name} $*" >> "$CALLS"
+case "$*" in *describe-images*) echo sha256:abc ;; *get-login-password*) echo secret ;; esac
+"""
+
+
+@pytest.fixture
+def calls(tmp_path, monkeypatch):
+    for name in ("docker", "aws"):
+        (tmp_path / name).write_text(FAKE.format(name=name))
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    return tmp_path / "calls"
+
+
+def test_build_asks_for_one_target_without_attestations(calls):
+    assert run_script("build_image.sh", "api", "host/name:tag").returncode == 0
+    assert calls.read_text().splitlines() == [
+        "docker build --platform linux/amd64 --provenance=false --sbom=false --target api "
+        "--file container/Dockerfile --tag host/name:tag ."]
+
+
+def test_push_prints_the_image_by_digest_and_nothing_else(calls):
+    ended = run_script("push_image.sh", "host/name:tag")
+    assert ended.returncode == 0 and ended.stdout == "host/name@sha256:abc\n"
+    said = calls.read_text()
+    assert "docker login --username AWS --password-stdin host" in said and "secret" not in said
+    assert "docker push host/name:tag" in said and "--repository-name name --image-ids imageTag=tag" in said

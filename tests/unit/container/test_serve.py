@@ -1,0 +1,106 @@
+"""Serve: a real server on a real socket."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from image_jobs import ROOT, Job
+
+from container.errors import Refused
+from container.serve import gunicorn_options
+
+
+@pytest.fixture(scope="module")
+def port(churn: Job) -> Iterator[int]:
+    """Start the server and give its port once it says that it listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        number = free.getsockname()[1]
+    environment = {
+        **os.environ, "SAGEMAKER_BASE_DIR": str(churn.base), "SAGEMAKER_BIND_TO_HOST": "127.0.0.1",
+        "SAGEMAKER_BIND_TO_PORT": str(number), "MODEL_SERVER_WORKERS": "2", "MODEL_RUN": "run-7",
+    }
+    command = [sys.executable, "-W", "error", "-m", "container", "serve"]
+    server = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+    assert server.stderr is not None
+    assert any("Listening at" in line for line in server.stderr), "the server ended before it listened"
+    yield number
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(20) == 0
+    server.stderr.close()
+
+
+def ask(port: int, method: str, path: str, body: str | None = None, kind: str = "text/csv") -> http.client.HTTPResponse:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request(method, path, body, {"Content-Type": kind} if body is not None else {})
+    reply = connection.getresponse()
+    reply.text = reply.read().decode()  # type: ignore[attr-defined]
+    connection.close()
+    return reply
+
+
+def test_ping_answers_when_the_model_is_loaded(port):
+    assert ask(port, "GET", "/ping").status == 200
+
+
+def test_golden_records_are_answered_over_the_socket(port, churn: Job):
+    reply = ask(port, "POST", "/invocations", (churn.outputs / "golden" / "golden.csv").read_text())
+    assert reply.status == 200 and reply.headers["X-Model-Run"] == "run-7"
+    assert len(json.loads(reply.text)["predictions"]) == 20
+
+
+def test_many_requests_at_once_get_the_same_answer(port, churn: Job):
+    body = (churn.outputs / "golden" / "golden.csv").read_text()
+    with ThreadPoolExecutor(8) as pool:
+        texts = list(pool.map(lambda _: ask(port, "POST", "/invocations", body).text, range(40)))
+    assert len(set(texts)) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [("POST", "/invocations", "a,b", 400), ("GET", "/nothing", None, 404), ("GET", "/invocations", None, 405)],
+)
+def test_faults_are_answered_with_a_reason(port, method, path, body, status):
+    reply = ask(port, method, path, body)
+    assert reply.status == status and json.loads(reply.text)["error"]
+
+
+def test_another_type_and_a_body_too_large_are_refused(port):
+    assert ask(port, "POST", "/invocations", "<x/>", "application/xml").status == 415
+    assert ask(port, "POST", "/invocations", "1" * (6 * 1024 * 1024 + 1)).status == 413
+
+
+def test_serving_through_onnx_imports_neither_pandas_nor_scikit_learn(churn: Job):
+    program = (
+        "import sys, pathlib; from container.app import create_app; "
+        f"create_app(pathlib.Path({str(churn.base / 'model')!r}), '', 1000); "
+        "sys.exit(' '.join({'pandas', 'sklearn', 'scipy', 'skops'} & set(sys.modules)) or 0)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.stderr.strip() == "" and ended.returncode == 0
+
+
+def test_a_server_without_a_readable_model_ends_with_its_reason(job: Job, churn: Job):
+    job.write("model/schema.json", (churn.base / "model" / "schema.json").read_text())
+    ended = job.run("serve")
+    assert ended.returncode == 1 and "neither model.onnx nor model.skops" in ended.stderr
+
+
+def test_settings_come_from_the_environment(monkeypatch):
+    for name in ("SAGEMAKER_BIND_TO_HOST", "SAGEMAKER_BIND_TO_PORT", "MODEL_SERVER_WORKERS", "MODEL_SERVER_TIMEOUT"):
+        monkeypatch.delenv(name, raising=False)
+    options = gunicorn_options()
+    assert options["bind"] == "0.0.0.0:8080" and options["workers"] == len(os.sched_getaffinity(0))
+    monkeypatch.setenv("MODEL_SERVER_WORKERS", "3")
+    monkeypatch.setenv("MODEL_SERVER_TIMEOUT", "9")
+    assert (gunicorn_options()["workers"], gunicorn_options()["timeout"]) == (3, 9)
+    monkeypatch.setenv("MODEL_SERVER_WORKERS", "many")
+    with pytest.raises(Refused, match="MODEL_SERVER_WORKERS is 'many'"):
+        gunicorn_options()

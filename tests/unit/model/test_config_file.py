@@ -1,0 +1,94 @@
+"""model/config.yml and its schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from model import config
+from model.errors import BuildError
+
+
+def write(folder: Path, change: Any) -> Path:
+    content = yaml.safe_load(config.CONFIG.read_text(encoding="utf-8"))
+    change(content)
+    path = folder / "config.yml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+def test_the_sample_is_valid_and_predicts_churn() -> None:
+    loaded = config.load()
+    assert (loaded["problem"]["target"], loaded["problem"]["positive"]) == ("churn", "yes")
+    assert loaded["gate"] == {"metric": "auc", "threshold": 0.85}
+
+
+def test_what_is_left_out_gets_the_values_of_the_sample(tmp_path: Path) -> None:
+    def keep_the_needed(content: dict[str, Any]) -> None:
+        for name in set(content) - {"problem", "gate"}:
+            del content[name]
+
+    assert config.load(write(tmp_path, keep_the_needed)) == config.load()
+
+
+@pytest.mark.parametrize(("section", "field", "value", "message"), [
+    ("problem", "type", "binry", 'model/config.yml: problem.type is "binry"; allowed: binary, multiclass, regression'),
+    ("problem", "taget", "churn", "model/config.yml: problem has the unknown field taget; allowed: type, target, positive, columns, ignore"),
+    ("problem", "columns", {"state": "text"}, 'problem.columns.state is "text"; allowed: numeric, categorical, boolean'),
+    ("problem", "ignore", ["churn"], "problem.ignore holds churn; allowed: every column but the target"),
+    ("data", "test", 0.5, "data.test is 0.5; allowed: a share over 0 and under 0.5"),
+    ("data", "seed", "x", 'data.seed is "x"; allowed: a whole number from 0 to 4294967295'),
+    ("training", "estimator", "svm", 'training.estimator is "svm"; allowed: HistGradientBoosting, '),
+    ("gate", "metric", "rmse", 'gate.metric is "rmse"; allowed for a binary problem: auc, accuracy'),
+    ("gate", "threshold", "high", 'gate.threshold is "high"; allowed: a number'),
+    ("serving", "variants", [], "serving.variants is []; allowed: a list of one variant"),
+    ("serving", "variants", [{"name": "A", "instance_type": "m5"}], 'serving.variants.0.instance_type is "m5"; allowed: a SageMaker'),
+    ("release", "strategy", "bang", 'release.strategy is "bang"; allowed: canary, linear, all_at_once'),
+])
+def test_a_wrong_field_is_refused_by_name_value_and_what_is_allowed(
+        tmp_path: Path, section: str, field: str, value: Any, message: str) -> None:
+    with pytest.raises(BuildError) as refusal:
+        config.load(write(tmp_path, lambda content: content[section].update({field: value})))
+    assert message in str(refusal.value)
+
+
+def test_an_unquoted_yes_is_explained(tmp_path: Path) -> None:
+    path = tmp_path / "config.yml"
+    path.write_text("problem: {type: binary, target: churn, positive: yes}\ngate: {metric: auc, threshold: 0.5}\n", encoding="utf-8")
+    with pytest.raises(BuildError, match="problem.positive is true; allowed: .*YAML reads yes and no without quotes"):
+        config.load(path)
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("problem: [", "is not YAML"),
+    ("", "the file is null; allowed: the fields problem, data, training"),
+    ("gate: {metric: auc, threshold: 0.5}", "the file lacks problem"),
+    ("problem: {type: binary, target: y}\ngate: {metric: auc, threshold: 0.5}", "problem lacks positive"),
+    ("problem: {type: regression, target: y, positive: 1}\ngate: {metric: r2, threshold: 0.5}", "only in a binary problem"),
+])
+def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "config.yml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(BuildError, match=message):
+        config.load(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match="model/config.yml is missing"):
+        config.load(tmp_path / "config.yml")
+
+
+def test_hyperparameters_of_an_upload_win_and_become_strings() -> None:
+    loaded = config.load()
+    loaded["training"]["hyperparameters"] = {"max_iter": 100, "early_stopping": False}
+    merged = config.with_hyperparameters(loaded, {"max_iter": 50, "learning_rate": 0.1, "loss": "log_loss"})
+    assert config.hyperparameters(merged) == {
+        "estimator": "HistGradientBoosting", "max_iter": "50", "early_stopping": "false", "learning_rate": "0.1", "loss": "log_loss"}
+    assert loaded["training"]["hyperparameters"]["max_iter"] == 100
+
+
+def test_errors_must_be_small_and_scores_large() -> None:
+    assert [config.comparison(metric) for metric in ("auc", "r2", "rmse", "log_loss")] == ["at least", "at least", "at most", "at most"]
