@@ -1,6 +1,7 @@
 """The web application of an endpoint: GET /ping and POST /invocations."""
 
 from pathlib import Path
+from typing import Any
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
@@ -24,10 +25,6 @@ def create_app(folder: Path, run: str, largest_body: int) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = largest_body
 
-    @app.get("/ping")
-    def ping() -> Response:
-        return Response(status=200)
-
     @app.post("/invocations")
     def invocations() -> Response:
         kind = accepted(request.headers.get("Accept"))
@@ -37,13 +34,20 @@ def create_app(folder: Path, run: str, largest_body: int) -> Flask:
         labels, probabilities = answers(predictor.scores(encode(columns, schema)), schema)
         return Response(write_reply(labels, probabilities, kind), content_type=kind)
 
+    _answer_ping(app, run)
+    _answer_errors(app, largest_body)
+    return app
+
+
+def _answer_ping(app: Flask, run: str) -> None:
+    @app.get("/ping")
+    def ping() -> Response:
+        return Response(status=200)
+
     @app.after_request
     def name_run(response: Response) -> Response:
         response.headers["X-Model-Run"] = run
         return response
-
-    _answer_errors(app, largest_body)
-    return app
 
 
 def _answer_errors(app: Flask, largest_body: int) -> None:
@@ -51,7 +55,7 @@ def _answer_errors(app: Flask, largest_body: int) -> None:
 
     @app.errorhandler(Refused)
     def refused(error: Refused) -> Response:
-        place = {"row": error.row, "column": error.column} if isinstance(error, CellRefused) else {}
+        place: dict[str, Any] = {"row": error.row, "column": error.column} if isinstance(error, CellRefused) else {}
         return _refusal(400, str(error), **place)
 
     @app.errorhandler(UnsupportedType)
@@ -83,7 +87,7 @@ def _read_rest(most: int) -> None:
         most -= len(chunk)
 
 
-def _refusal(status: int, reason: str, **place: str | int) -> Response:
+def _refusal(status: int, reason: str, **place: Any) -> Response:
     response = jsonify(error=reason, **place)
     response.status_code = status
     return response

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from container.encoding import Cell, is_missing, numbers
+from container.encoding import Cell, Cells, is_missing, numbers
 from container.schema import Feature
 
 BUCKETS = 10
@@ -25,7 +25,7 @@ MONITORING = {
 }
 
 
-def statistics(columns: Sequence[Sequence[Cell]], features: Sequence[Feature]) -> dict[str, Any]:
+def statistics(columns: Sequence[Cells], features: Sequence[Feature]) -> dict[str, Any]:
     """Return what statistics.json holds; columns stand in the order of the features."""
     described = [
         _numeric(feature.name, cells) if feature.type == "numeric" else _text(feature, cells)
@@ -34,7 +34,7 @@ def statistics(columns: Sequence[Sequence[Cell]], features: Sequence[Feature]) -
     return {"version": 0.0, "dataset": {"item_count": len(columns[0])}, "features": described}
 
 
-def _numeric(name: str, cells: Sequence[Cell]) -> dict[str, Any]:
+def _numeric(name: str, cells: Cells) -> dict[str, Any]:
     values = numbers(cells, name)
     present = np.sort(values[~np.isnan(values)])
     integral = bool((present == np.floor(present)).all())
@@ -87,7 +87,7 @@ def _sketch(ordered: np.ndarray) -> dict[str, Any]:
     return {"parameters": SKETCH, "data": data}
 
 
-def _text(feature: Feature, cells: Sequence[Cell]) -> dict[str, Any]:
+def _text(feature: Feature, cells: Cells) -> dict[str, Any]:
     counts = Counter(str(cell) for cell in cells if not _is_empty(cell, feature))
     present = sum(counts.values())
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))

@@ -13,6 +13,8 @@ from container.errors import CellRefused
 from container.schema import Feature, Schema
 
 Cell = str | int | float | bool | None
+# A column: a list of cells, or numpy's array of text as files are read.
+Cells = Sequence[Cell] | np.ndarray
 
 # In a column of numbers or booleans these words mean that there is no value. In a categorical
 # column only the empty cell does: NA may be Namibia.
@@ -22,7 +24,7 @@ FALSE = frozenset({"false", "no", "f", "n", "0"})
 LARGEST = float(np.finfo(np.float32).max)
 
 
-def encode(columns: Sequence[Sequence[Cell]], schema: Schema) -> np.ndarray:
+def encode(columns: Sequence[Cells], schema: Schema) -> np.ndarray:
     """Return rows x schema.width as float32; columns stand in the order of schema.features."""
     rows = len(columns[0]) if columns else 0
     matrix = np.zeros((rows, schema.width), dtype=np.float32)
@@ -33,7 +35,7 @@ def encode(columns: Sequence[Sequence[Cell]], schema: Schema) -> np.ndarray:
     return matrix
 
 
-def numbers(cells: Sequence[Cell], name: str) -> np.ndarray:
+def numbers(cells: Cells, name: str) -> np.ndarray:
     """Return cells as float64, missing ones as NaN; refuse the first that is no finite number."""
     try:
         values = np.array(cells, dtype=np.float64)
@@ -68,11 +70,11 @@ def shown(cell: Cell) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
-def _encode_numeric(cells: Sequence[Cell], feature: Feature) -> np.ndarray:
+def _encode_numeric(cells: Cells, feature: Feature) -> np.ndarray:
     return numbers(cells, feature.name)[:, None]
 
 
-def _encode_boolean(cells: Sequence[Cell], feature: Feature) -> np.ndarray:
+def _encode_boolean(cells: Cells, feature: Feature) -> np.ndarray:
     return np.array([[_truth(cell, row, feature.name)] for row, cell in enumerate(cells, 1)]).reshape(-1, 1)
 
 
@@ -87,7 +89,7 @@ def _truth(cell: Cell, row: int, name: str) -> float:
     raise CellRefused(row, name, f"{shown(cell)} is neither yes nor no, true nor false")
 
 
-def _encode_categorical(cells: Sequence[Cell], feature: Feature) -> np.ndarray:
+def _encode_categorical(cells: Cells, feature: Feature) -> np.ndarray:
     places = {category: place for place, category in enumerate(feature.categories)}
     block = np.zeros((len(cells), feature.width), dtype=np.float32)
     for row, cell in enumerate(cells):

@@ -37,7 +37,7 @@ class OnnxPredictor:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        # One thread makes no pool, so a session made before a fork still works after it.
+        # Workers are as many as cores; more threads would only take them from each other.
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name

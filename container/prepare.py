@@ -14,8 +14,8 @@ from container.column_types import feature_of
 from container.encoding import encode, numbers
 from container.errors import CellRefused, Misused, Refused
 from container.paths import processing_input, processing_output, write_json
-from container.settings import Settings, read_settings
 from container.schema import Problem, Schema
+from container.settings import Settings, read_settings
 from container.splits import draw
 from container.table import Table, read_folder, write_table
 

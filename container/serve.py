@@ -1,25 +1,29 @@
 """Serve: answer GET /ping and POST /invocations with the model in /opt/ml/model.
 
-The model is loaded before the workers are forked, so they share its memory and a model that
-cannot be loaded ends the program at once, with its reason. A proxy that shields the workers from
-slow clients takes the port and goes in front of `bind`.
+Each worker loads the model for itself and takes requests only then. They cannot share one:
+ONNX Runtime starts a thread as soon as it is imported, threads do not survive a fork, and a worker
+forked after that never ends. A proxy that shields the workers from slow clients takes the port and
+goes in front of `bind`.
 """
 
 import os
+import sys
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 
 from container.app import create_app
 from container.errors import Misused, Refused
+from container.failure import report
 from container.paths import model_folder
 
 
 class Server(BaseApplication):
-    """gunicorn with one application and settings given by code, not by the command line."""
+    """gunicorn with settings given by code, not by the command line."""
 
-    def __init__(self, app: Any, options: dict[str, Any]) -> None:
-        self._app, self._options = app, options
+    def __init__(self, options: dict[str, Any], largest_body: int) -> None:
+        self._options, self._largest_body = options, largest_body
         super().__init__()
 
     def load_config(self) -> None:
@@ -28,17 +32,20 @@ class Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        """Return the application."""
-        return self._app
+        """Return the application with the model loaded; without one the whole server ends."""
+        try:
+            return create_app(model_folder(), os.environ.get("MODEL_RUN", ""), self._largest_body)
+        except Exception as error:
+            report(f"serve: the model cannot be loaded: {error}")
+            # The status at which gunicorn gives up instead of starting the worker again and again.
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
 
 def main(arguments: list[str]) -> None:
     """Run the program until it is told to stop."""
     if arguments:
         raise Misused("usage: python -m container serve")
-    largest = _whole_number("SAGEMAKER_MAX_PAYLOAD_IN_MB", 6) << 20
-    app = create_app(model_folder(), os.environ.get("MODEL_RUN", ""), largest)
-    Server(app, gunicorn_options()).run()
+    Server(gunicorn_options(), _whole_number("SAGEMAKER_MAX_PAYLOAD_IN_MB", 6) << 20).run()
 
 
 def gunicorn_options() -> dict[str, Any]:
@@ -48,7 +55,6 @@ def gunicorn_options() -> dict[str, Any]:
         "bind": f"{host}:{_whole_number('SAGEMAKER_BIND_TO_PORT', 8080)}",
         "workers": _whole_number("MODEL_SERVER_WORKERS", len(os.sched_getaffinity(0))),
         "timeout": _whole_number("MODEL_SERVER_TIMEOUT", 60),
-        "preload_app": True,
         # Nobody commands this server from a socket in its home folder.
         "control_socket_disable": True,
     }

@@ -12,8 +12,8 @@ import numpy as np
 
 from container.errors import Misused, Refused
 from container.estimators import DEFAULT, Choice, build, choose
-from container.metrics import Metrics, measure
 from container.labelled_rows import read_rows
+from container.metrics import Metrics, measure
 from container.onnx_export import NotConverted, export
 from container.paths import base, channel, model_folder, read_json, write_json
 from container.predictor import ESTIMATOR_FILE, MODEL_FILE, ONNX_FILE, SCHEMA_FILE, score

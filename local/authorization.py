@@ -1,5 +1,6 @@
 """The one place where our services, and what acts through them, ask IAM."""
 
+import re
 from typing import Any
 
 from local.machine import AccessDeniedError, Machine
@@ -13,7 +14,7 @@ def authorize(machine: Machine, access_key: str, action: str, resource: str = "*
 
     _loopback_is_secure()
     with request_scope(machine.account_id, machine.region):
-        denied = enforce(access_key, action, action.split(":")[0], machine.region, resource, context)
+        denied = enforce(access_key, action, action.split(":")[0], machine.region, log_group_arn(resource), context)
     if denied is None:
         return
     if isinstance(denied, AuthError):
@@ -32,8 +33,16 @@ def authorize_pass_role(machine: Machine, access_key: str, role_arn: str, servic
 def install(machine: Machine) -> None:
     """Let the loopback connection stand for TLS, so that policies that refuse plain HTTP hold on both sides."""
     import ministack.app as native
+    from ministack.core import iam_actions
 
     native.pin_request_origin = lambda address, _secure: _loopback_is_secure(address)
+    extract = iam_actions.extract_resource_arn
+    iam_actions.extract_resource_arn = lambda *request: log_group_arn(extract(*request))
+
+
+def log_group_arn(arn: str) -> str:
+    """Return the ARN that CloudWatch Logs asks IAM for: a group's own calls name an empty stream in it."""
+    return f"{arn}:log-stream:" if re.fullmatch(r"arn:[\w-]+:logs:[^:]*:\d+:log-group:[^:*]+", arn) else arn
 
 
 def _loopback_is_secure(address: str = "127.0.0.1") -> None:

@@ -32,8 +32,8 @@ class Capture:
         self._lock = threading.Lock()
         self._sides = [option["CaptureMode"] for option in config["CaptureOptions"]]
         types = config.get("CaptureContentTypeHeader", {})
-        self._encodings = {kind: "CSV" for kind in types.get("CsvContentTypes", [])} | {
-            kind: "JSON" for kind in types.get("JsonContentTypes", [])}
+        self._encodings = dict.fromkeys(types.get("CsvContentTypes", []), "CSV") | dict.fromkeys(
+            types.get("JsonContentTypes", []), "JSON")
 
     def record(self, variant: str, sent: tuple[str, bytes], answered: tuple[str, bytes], event: dict) -> None:
         """Take one request and its answer (content type and body each), if the sample has it."""
@@ -67,6 +67,7 @@ class Capture:
             name = f"{datetime.now(UTC):%M-%S}-{int(time.time() * 1000) % 1000:03d}-{uuid.uuid4()}.jsonl"
             target = f"{self._config['DestinationS3Uri'].rstrip('/')}/{self._endpoint}/{variant}/{hour}/{name}"
             try:
-                self._transfer.put("".join(f"{text}\n" for text in texts).encode(), target, self._config.get("KmsKeyId"))
+                content = "".join(f"{text}\n" for text in texts).encode()
+                self._transfer.put(content, target, self._config.get("KmsKeyId"))
             except (ClientError, BotoCoreError) as error:  # as on AWS, the endpoint serves on
                 logger.warning("endpoint %s: data capture lost %d records: %s", self._endpoint, len(texts), error)

@@ -11,6 +11,8 @@ from local.service import Call
 from local.stacks import TYPES, Provisioner
 
 PRINCIPAL = "cloudformation.amazonaws.com"
+# Attributes that ministack's types lack and that are properties of the same name.
+ATTRIBUTES = {"AWS::EC2::VPC": ("CidrBlock",)}
 # Whose rights the stack operation under way has; a task that an operation starts copies it.
 _actor: contextvars.ContextVar[Credentials] = contextvars.ContextVar("stack_actor", default=ROOT)
 
@@ -120,7 +122,9 @@ def _check(machine: Machine, kind: str, phase: str, properties: dict, default_na
 def _checked_create(machine: Machine, inner: Any) -> Any:
     def create(kind: str, logical_id: str, properties: dict, stack_name: str) -> Any:
         _check(machine, kind, "create", properties, f"{stack_name}-{logical_id}")
-        return inner(kind, logical_id, properties, stack_name)
+        physical_id, attributes = inner(kind, logical_id, properties, stack_name)
+        missing = {name: properties[name] for name in ATTRIBUTES.get(kind, ()) if name in properties}
+        return physical_id, missing | attributes
 
     return create
 

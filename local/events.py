@@ -4,10 +4,11 @@ import json
 import logging
 import threading
 import uuid
+from contextvars import ContextVar
 from datetime import datetime, timezone
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
 from local.machine import AccessDeniedError, Machine
 
@@ -17,9 +18,10 @@ logger = logging.getLogger("local")
 
 def install(machine: Machine) -> None:
     """Put the repairs at ministack's EventBridge and SNS."""
-    from ministack.services import eventbridge, sns
+    from ministack.services import eventbridge, s3, sns
 
     invoke_target, fanout = eventbridge._invoke_target, sns._fanout
+    _add_version_to_s3_events(eventbridge, s3)
 
     def invoke(target: dict, event: dict, rule: dict, view: Any = None) -> Any:
         if ":codepipeline:" not in target.get("Arn", ""):
@@ -28,11 +30,30 @@ def install(machine: Machine) -> None:
         threading.Thread(target=_start_pipeline, args=(machine, target, payload), daemon=True).start()
         return None
 
-    def fan_out(topic_arn: str, message_id: str, message: str, subject: str, *rest: Any) -> Any:
+    def fan_out(topic_arn: str, message_id: str, message: str, subject: str, *rest: Any, **more: Any) -> Any:
         threading.Thread(target=_mail, args=(machine, topic_arn, message, subject), daemon=True).start()
-        return fanout(topic_arn, message_id, message, subject, *rest)
+        return fanout(topic_arn, message_id, message, subject, *rest, **more)
 
     eventbridge._invoke_target, sns._fanout = invoke, fan_out
+
+
+def _add_version_to_s3_events(eventbridge: Any, s3: Any) -> None:
+    """Let S3's events name the version of the object, which ministack knows and leaves out."""
+    version: ContextVar[str | None] = ContextVar("object_version", default=None)
+    fire, dispatch = s3._fire_s3_event, eventbridge._dispatch_event
+
+    def fire_event(*arguments: Any, version_id: str | None = None, **more: Any) -> None:
+        version.set(version_id)
+        fire(*arguments, version_id=version_id, **more)
+
+    def dispatch_event(event: dict, *arguments: Any, **more: Any) -> Any:
+        if event.get("Source") == "aws.s3" and version.get():
+            detail = json.loads(event["Detail"])
+            detail["object"]["version-id"] = version.get()
+            event = event | {"Detail": json.dumps(detail)}
+        return dispatch(event, *arguments, **more)
+
+    s3._fire_s3_event, eventbridge._dispatch_event = fire_event, dispatch_event
 
 
 def _payload(eventbridge: Any, target: dict, event: dict, rule: dict, view: Any) -> dict:
@@ -50,7 +71,7 @@ def _start_pipeline(machine: Machine, target: dict, payload: dict) -> None:
         overrides = {key: payload[key] for key in ("sourceRevisions", "variables") if payload.get(key)}
         machine.client("codepipeline", credentials).start_pipeline_execution(
             name=target["Arn"].rpartition(":")[2], **overrides)
-    except (AccessDeniedError, ClientError) as error:
+    except (AccessDeniedError, ClientError, ParamValidationError) as error:
         logger.error("EventBridge could not start %s: %s", target["Arn"], error)
 
 

@@ -59,7 +59,7 @@ class Experiments:
 def result_of(job: dict, kind: Kind, job_class: type[Job]) -> dict:
     """Return what a trial component takes from its job: status, times, metrics and the model's address."""
     metrics = [{"MetricName": each["MetricName"], "TimeStamp": each["Timestamp"], "Count": 1, "SourceArn": job[
-        f"{kind.noun}Arn"], **{statistic: each["Value"] for statistic in ("Min", "Max", "Avg", "Last")}}
+        f"{kind.noun}Arn"], **dict.fromkeys(("Min", "Max", "Avg", "Last"), each["Value"])}
                for each in job.get("FinalMetricDataList", [])]
     model = job.get("ModelArtifacts", {}).get("S3ModelArtifacts")
     return {"Status": {"PrimaryStatus": job[kind.status], "Message": job.get("FailureReason")},

@@ -8,6 +8,7 @@ import functools
 import hashlib
 import io
 import json
+import logging
 import os
 import queue
 import re
@@ -28,8 +29,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.engines.registry import ImageNotFoundError, Reference
 from local.machine import Credentials, Machine
 from local.processes import Child
-from local.runtime_api import Environment, Invocation, Key, LogStream, Outcome, Pool, PoolFullError
+from local.runtime_api import Destination, Environment, Invocation, Key, Outcome, Pool, PoolFullError
 
+logger = logging.getLogger("local")
 _LAMBDA = "ministack.services.lambda_svc"
 SEAMS: tuple[tuple[str, str], ...] = (
     ("ministack.core.responses", "error_response_json"),
@@ -106,9 +108,8 @@ class Functions:
             setattr(svc, name, functools.partial(getattr(self, name), getattr(svc, name)))
         apigateway_v1._lambda_proxy_response = proxy_response
         handlers = _RESOURCE_HANDLERS["AWS::Lambda::Function"]
-        handlers["create"] = self._created_by_stack(handlers["create"])
-        handlers["update"] = self._updated_by_stack(handlers["update"])
-        handlers["delete"] = self._deleted_by_stack(handlers["delete"])
+        for phase in ("create", "update", "delete"):
+            handlers[phase] = functools.partial(getattr(self, f"_{phase}_of_stack"), handlers[phase])
         threading.Thread(target=self._end_idle_regularly, daemon=True, name="lambda-idle").start()
 
     def stop(self) -> None:
@@ -136,9 +137,9 @@ class Functions:
             self._metrics(config["FunctionName"], qualifier, config["Version"], {"Throttles": 1})
             return self._svc._throttle_response("ConcurrentInvocationLimitExceeded", f"Rate Exceeded: {error}")
         except Exception as error:  # whatever keeps an environment from starting fails this invocation, not the server
+            logger.warning("function %s did not start: %s", config["FunctionName"], error)
             self._metrics(config["FunctionName"], qualifier, config["Version"], {"Invocations": 1, "Errors": 1})
-            body = {"errorType": type(error).__name__, "errorMessage": str(error)}
-            return {"body": body, "error": True, "function_error": "Unhandled", "log": str(error)}
+            return {"body": error_body(type(error).__name__, str(error)), "error": True, "log": str(error)}
         return self._invoke(key, environment, config, qualifier, Invocation(
             request_id, json.dumps(event).encode(), self._svc._func_arn(config["FunctionName"])
             + (f":{qualifier}" if qualifier else ""), float(config["Timeout"]), trace(self._svc._invoke_depth.get())))
@@ -166,15 +167,16 @@ class Functions:
         self._metrics(config["FunctionName"], qualifier, config["Version"], {
             "Invocations": 1, "Errors": int(failed), "Throttles": 0, "Duration": outcome.seconds * 1000})
         result = {"body": body, "log": "\n".join(lines) + "\n"}
-        return result | ({"error": True, "function_error": "Unhandled"} if failed else {})
+        return result | ({"error": True} if failed else {})
 
     def _metrics(self, name: str, qualifier: str, version: str, values: dict[str, float]) -> None:
         """Publish to each set of dimensions that Lambda publishes to."""
         from ministack.services.cloudwatch import record_metric
 
         resource = {"FunctionName": name, "Resource": f"{name}:{qualifier}" if qualifier else name}
-        named = qualifier and not qualifier.isdigit() and qualifier != "$LATEST"
-        sets = [{"FunctionName": name}, resource] + ([resource | {"ExecutedVersion": version}] if named and version else [])
+        sets = [{"FunctionName": name}, resource]
+        if version and qualifier not in ("", "$LATEST", version):
+            sets.append(resource | {"ExecutedVersion": version})
         for dimensions in sets:
             for metric, value in values.items():
                 unit = "Milliseconds" if metric == "Duration" else "Count"
@@ -185,8 +187,8 @@ class Functions:
     def _start(self, func: dict, config: dict) -> Environment:
         identity = secrets.token_hex(16)
         credentials = self._machine.session(config["Role"], PRINCIPAL, config["FunctionName"])
-        stream = LogStream(log_group(config), f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{config['Version']}]{identity}",
-                           credentials)
+        day = time.strftime("%Y/%m/%d", time.gmtime())
+        stream = Destination(log_group(config), f"{day}/[{config['Version']}]{identity}", credentials)
         folder = self._folder / "environments" / identity
         variables = self._variables(config, credentials, stream, folder)
         start = self._start_image if config["PackageType"] == "Image" else self._start_zip
@@ -229,15 +231,16 @@ class Functions:
                 work.rename(folder)
         return folder
 
-    def _variables(self, config: dict, credentials: Credentials, stream: LogStream, folder: Path) -> dict[str, str]:
+    def _variables(self, config: dict, credentials: Credentials, stream: Destination, folder: Path) -> dict[str, str]:
         """Return what a Lambda function finds in its environment, and nothing of the server's but where TLS looks."""
-        scratch, machine, logging = str(folder / "tmp"), self._machine, config.get("LoggingConfig") or {}
+        scratch, machine, settings = str(folder / "tmp"), self._machine, config.get("LoggingConfig") or {}
         mounts = self._mounts(config)
         own = {name: mounted(value, mounts) for name, value in self._svc._runtime_env_vars(config).items()}
-        form = {"AWS_LAMBDA_LOG_FORMAT": logging.get("LogFormat", "Text"),
-                "AWS_LAMBDA_LOG_LEVEL": logging.get("ApplicationLogLevel", "")}
+        form = {"AWS_LAMBDA_LOG_FORMAT": settings.get("LogFormat", "Text"),
+                "AWS_LAMBDA_LOG_LEVEL": settings.get("ApplicationLogLevel", "")}
         return {name: os.environ[name] for name in TLS_VARIABLES if name in os.environ} | own | {
-            "AWS_ENDPOINT_URL": machine.endpoint_url, "AWS_REGION": machine.region, "AWS_DEFAULT_REGION": machine.region,
+            "AWS_ENDPOINT_URL": machine.endpoint_url,
+            "AWS_REGION": machine.region, "AWS_DEFAULT_REGION": machine.region,
             "AWS_LAMBDA_FUNCTION_NAME": config["FunctionName"], "AWS_LAMBDA_FUNCTION_VERSION": config["Version"],
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config["MemorySize"]), "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
             "AWS_LAMBDA_LOG_GROUP_NAME": stream.group, "AWS_LAMBDA_LOG_STREAM_NAME": stream.name,
@@ -265,8 +268,8 @@ class Functions:
         """Count concurrency for all versions of a function together, and publish it."""
         name, qualifier = config["FunctionName"], "".join(config["FunctionArn"].split(":")[7:8])
         slot, limit = inner(self._svc._functions.get(name) or func, config)
-        values = {"Throttles": 1.0} if slot is None else {"ConcurrentExecutions": float(self._svc._inflight.get(slot, 1))}
-        self._metrics(name, qualifier, "", values)
+        running = self._svc._inflight.get(slot, 1)
+        self._metrics(name, qualifier, "", {"Throttles": 1} if slot is None else {"ConcurrentExecutions": running})
         return slot, limit
 
     def _get_func_record_for_ref(self, inner: Any, function_ref: str) -> tuple[dict | None, dict | None, str]:
@@ -326,38 +329,23 @@ class Functions:
 
     # CloudFormation's functions, of which ministack keeps fewer properties than its API does
 
-    def _created_by_stack(self, inner: Any) -> Any:
-        @functools.wraps(inner)
-        def create(logical_id: str, props: dict, *args: Any, **kwargs: Any) -> tuple[str, dict]:
-            uri = (props.get("Code") or {}).get("ImageUri")
-            if uri:
-                image_digest(uri)
-            name, attributes = inner(logical_id, props, *args, **kwargs)
-            try:
-                self._complete(name, props)
-            except FunctionError:
-                del self._svc._functions[name]
-                raise
-            return name, attributes
+    def _create_of_stack(self, inner: Any, logical_id: str, props: dict, stack_name: str) -> tuple[str, dict]:
+        name, attributes = inner(logical_id, props, stack_name)
+        try:
+            self._complete(name, props)
+        except FunctionError:
+            del self._svc._functions[name]
+            raise
+        return name, attributes
 
-        return create
+    def _update_of_stack(self, inner: Any, physical_id: str, old: dict, new: dict, *args: Any) -> tuple[str, dict]:
+        name, attributes = inner(physical_id, old, new, *args)
+        self._complete(name, new)
+        return name, attributes
 
-    def _updated_by_stack(self, inner: Any) -> Any:
-        @functools.wraps(inner)
-        def update(physical_id: str, old: dict, new: dict, *args: Any, **kwargs: Any) -> tuple[str, dict]:
-            name, attributes = inner(physical_id, old, new, *args, **kwargs)
-            self._complete(name, new)
-            return name, attributes
-
-        return update
-
-    def _deleted_by_stack(self, inner: Any) -> Any:
-        @functools.wraps(inner)
-        def delete(physical_id: str, *args: Any, **kwargs: Any) -> Any:
-            self.forget(physical_id)
-            return inner(physical_id, *args, **kwargs)
-
-        return delete
+    def _delete_of_stack(self, inner: Any, physical_id: str, *args: Any) -> Any:
+        self.forget(physical_id)
+        return inner(physical_id, *args)
 
     def _complete(self, name: str, props: dict) -> None:
         func = self._svc._functions[name]
@@ -369,7 +357,7 @@ class Functions:
                 config[key] = props[key]
         limit = props.get("ReservedConcurrentExecutions")
         func["concurrency"] = None if limit is None else int(limit)
-        config |= self._checked(config, func["code_zip"])
+        config.update(self._checked(config, func["code_zip"]))
 
 
 class FunctionLogs:
@@ -377,10 +365,10 @@ class FunctionLogs:
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._lines: queue.SimpleQueue[tuple[LogStream, list[dict]] | None] = queue.SimpleQueue()
+        self._lines: queue.SimpleQueue[tuple[Destination, list[dict]] | None] = queue.SimpleQueue()
         threading.Thread(target=self._run, daemon=True, name="lambda-logs").start()
 
-    def write(self, stream: LogStream, lines: list[str]) -> None:
+    def write(self, stream: Destination, lines: list[str]) -> None:
         """Have lines written soon; the caller does not wait."""
         now = int(time.time() * 1000)
         self._lines.put((stream, [{"timestamp": now, "message": line} for line in lines if line]))
@@ -399,7 +387,7 @@ class FunctionLogs:
                 self._put(stream, events)
             self._machine.stopping.wait(LOG_BATCH_SECONDS)
 
-    def _put(self, stream: LogStream, events: list[dict]) -> None:
+    def _put(self, stream: Destination, events: list[dict]) -> None:
         client = self._machine.client("logs", stream.credentials)
         try:
             if not stream.exists:
@@ -413,7 +401,7 @@ class FunctionLogs:
             return
 
     @staticmethod
-    def _create(client: Any, stream: LogStream) -> None:
+    def _create(client: Any, stream: Destination) -> None:
         names = {"logGroupName": stream.group, "logStreamName": stream.name}
         with suppress(client.exceptions.ResourceAlreadyExistsException):
             try:
@@ -482,8 +470,8 @@ def answer(outcome: Outcome, invocation: Invocation) -> tuple[Any, bool]:
     if outcome.kind in ("error", "init"):
         return json.loads(outcome.body), True
     if outcome.kind == "response" and len(outcome.body) > LARGEST_RESPONSE:
-        return error("Function.ResponseSizeTooLarge", f"Response payload size exceeded maximum allowed payload size"
-                                                      f" ({LARGEST_RESPONSE} bytes)."), True
+        return error_body("Function.ResponseSizeTooLarge", "Response payload size exceeded maximum allowed payload "
+                          f"size ({LARGEST_RESPONSE} bytes)."), True
     if outcome.kind == "response":
         try:
             return json.loads(outcome.body), False
@@ -491,11 +479,11 @@ def answer(outcome: Outcome, invocation: Invocation) -> tuple[Any, bool]:
             return outcome.body, False
     request = f"RequestId: {invocation.request_id} Error: "
     if outcome.kind == "timeout":
-        return error("Sandbox.Timedout", f"{request}Task timed out after {invocation.timeout:.2f} seconds"), True
-    return error("Runtime.ExitError", request + exit_reason(outcome.exit_code)), True
+        return error_body("Sandbox.Timedout", f"{request}Task timed out after {invocation.timeout:.2f} seconds"), True
+    return error_body("Runtime.ExitError", request + exit_reason(outcome.exit_code)), True
 
 
-def error(error_type: str, message: str) -> dict[str, str]:
+def error_body(error_type: str, message: str) -> dict[str, str]:
     """Return an error as Lambda itself reports one."""
     return {"errorType": error_type, "errorMessage": message}
 
@@ -537,12 +525,12 @@ def peak_memory(pid: int) -> str:
 
 def proxy_response(result: dict) -> tuple[dict, None]:
     """Return what API Gateway answers: 500 when Lambda refuses, 502 when the function fails or answers out of form."""
-    payload = result.get("body")
+    payload: Any = result.get("body")
     if result.get("throttle"):
         return {"statusCode": 500, "body": INTERNAL_ERROR}, None
     if result.get("error") or not well_formed(payload):
         return {"statusCode": 502, "body": INTERNAL_ERROR}, None
-    return payload | {"statusCode": int(payload["statusCode"])}, None
+    return payload | {"statusCode": int(payload["statusCode"]), "body": payload.get("body") or ""}, None
 
 
 def well_formed(payload: Any) -> bool:

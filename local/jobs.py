@@ -9,7 +9,8 @@ import re
 import shutil
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -232,18 +233,13 @@ def image_of(machine: Machine, uri: str, credentials: Any) -> Any:
         raise JobError(f"ClientError: {error}") from error
 
 
-class _failing_as:  # noqa: N801 (used like a function)
+@contextmanager
+def _failing_as(phase: str) -> Iterator[None]:
     """Name the phase in which moving data failed."""
-
-    def __init__(self, phase: str) -> None:
-        self._phase = phase
-
-    def __enter__(self) -> None:
-        """Begin the phase."""
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, TransferError | ClientError | BotoCoreError):
-            raise JobError(f"ClientError: {self._phase}: {error}") from error
+    try:
+        yield
+    except (TransferError, ClientError, BotoCoreError) as error:
+        raise JobError(f"ClientError: {phase}: {error}") from error
 
 
 class TrainingJob(Job):
@@ -289,7 +285,8 @@ class TrainingJob(Job):
 
     @property
     def _checkpoints(self) -> Path:
-        return self.base / self.request["CheckpointConfig"].get("LocalPath", "/opt/ml/checkpoints").removeprefix("/opt/ml/")
+        path = self.request["CheckpointConfig"].get("LocalPath", "/opt/ml/checkpoints")
+        return self.base / path.removeprefix("/opt/ml/")
 
     def upload(self) -> None:
         """Write model.tar.gz (plain files where no compression is asked for) and, if there is output, output.tar.gz."""
@@ -398,20 +395,8 @@ class TransformJob(Job):
             "SAGEMAKER_MAX_PAYLOAD_IN_MB": str(self._maximum), "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS": "1"}
             | self.request.get("Environment", {}))
         instance = Instance(self.machine, self.request["_Model"], place)
-        fed, faults = threading.Event(), []
-
-        def feed() -> None:
-            try:
-                instance.start()
-                instance.wait_until_ready(self.stopping)
-                for key, relative in self.inputs.items():
-                    self._transform(instance, key, relative)
-            except Exception as error:
-                faults.append(error)
-            finally:
-                fed.set()
-
-        threading.Thread(target=feed, daemon=True).start()
+        fed, faults = threading.Event(), list[Exception]()
+        threading.Thread(target=self._feed, args=(instance, fed, faults), daemon=True).start()
         try:
             end = self._follow(instance, fed)
         finally:
@@ -420,6 +405,18 @@ class TransformJob(Job):
             raise JobError(self._reason(f"ClientError: the model's container {faults[0]}"
                                         if isinstance(faults[0], HostingError) else f"ClientError: {faults[0]}", ""))
         return end
+
+    def _feed(self, instance: Instance, fed: threading.Event, faults: list[Exception]) -> None:
+        """Start the process and send it every input, on a thread so that the job can be stopped meanwhile."""
+        try:
+            instance.start()
+            instance.wait_until_ready(self.stopping)
+            for key, relative in self.inputs.items():
+                self._transform(instance, key, relative)
+        except Exception as error:
+            faults.append(error)
+        finally:
+            fed.set()
 
     def _follow(self, instance: Instance, fed: threading.Event) -> str:
         while instance.child is None and not fed.wait(POLL_SECONDS):

@@ -18,6 +18,7 @@ from local.store import Store
 
 if TYPE_CHECKING:
     from local.engines.process import ProcessEngine
+    from local.hosting import Hosting
 
 SESSION_SECONDS = 7 * 24 * 3600
 RENEW_BEFORE_SECONDS = 3600
@@ -55,6 +56,7 @@ class Machine:
     region: str = "us-east-1"
     account_id: str = "000000000000"
     engine: "ProcessEngine | None" = None
+    hosting: "Hosting | None" = None
     store: Store = field(init=False)
     processes: Processes = field(init=False)
     stopping: threading.Event = field(default_factory=threading.Event)

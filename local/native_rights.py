@@ -2,7 +2,7 @@
 
 ministack provisions these types without asking IAM. Each line says what AWS asks for: the ARN of the resource
 (``{Property}`` from the template, the generated name where it is left out), and the actions of create, update and
-delete; ``action?Property`` is needed only when the template sets the property. Source: the handlers' permissions of
+delete; ``action?Property`` is needed only when the template sets the property; ``action*`` has no resource level. Source: the handlers' permissions of
 CloudFormation's resource schemas, less those that only read back what was written.
 """
 
@@ -28,9 +28,9 @@ class Rights:
         """Yield (action, ARN) of a phase."""
         arn = _arn(self.arn, machine, properties, default_name)
         for word in getattr(self, phase).split():
-            action, _, condition = word.partition("?")
+            action, _, condition = word.rstrip("*").partition("?")
             if not condition or properties.get(condition):
-                yield action, arn
+                yield action, "*" if word.endswith("*") else arn
 
     def passed_roles(self, properties: dict) -> Iterator[tuple[str, str]]:
         """Yield (role ARN, service principal) for every role that the properties hand to a service."""
@@ -54,7 +54,8 @@ def _arn(template: str, machine: Machine, properties: dict, default_name: str) -
         return template
 
     def fill(match: re.Match) -> str:
-        value = str(properties.get(match[1]) or default_name)
+        found = properties.get(match[1]) or default_name
+        value = str(found[0] if isinstance(found, list) else found)
         return value.rpartition(":")[2] if match[1] != "ServiceToken" else value
 
     text = re.sub(r"\{(\w+)\}", fill, template)
@@ -66,8 +67,8 @@ def _arn(template: str, machine: Machine, properties: dict, default_name: str) -
     return f"arn:aws:{service}:{region}:{account}:{resource}"
 
 
-def _ec2(noun: str, more: str = "") -> Rights:
-    return Rights("*", f"ec2:Create{noun} {more}".strip(), f"{more}".strip(), f"ec2:Delete{noun}")
+def _ec2(kind: str, create: str, update: str, delete: str) -> Rights:
+    return Rights(f"ec2|{kind}/new", create, update, delete)  # EC2 chooses the id
 
 
 def _api(collection: str) -> Rights:
@@ -104,7 +105,7 @@ RIGHTS: dict[str, Rights] = {
     "AWS::ApiGateway::ApiKey": _api("/apikeys"),
     "AWS::ApiGateway::UsagePlan": _api("/usageplans"),
     "AWS::ApiGateway::UsagePlanKey": _api("/usageplans/{UsagePlanId}/keys"),
-    "AWS::KMS::Key": Rights("*", "kms:CreateKey kms:EnableKeyRotation?EnableKeyRotation kms:TagResource?Tags",
+    "AWS::KMS::Key": Rights("kms|key/new", "kms:CreateKey* kms:EnableKeyRotation?EnableKeyRotation kms:TagResource?Tags",
                             "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"),
     "AWS::KMS::Alias": Rights("kms|{AliasName}", "kms:CreateAlias", "kms:UpdateAlias", "kms:DeleteAlias"),
     "AWS::S3::Bucket": Rights(
@@ -118,7 +119,8 @@ RIGHTS: dict[str, Rights] = {
     "AWS::S3::BucketPolicy": Rights("s3|{Bucket}", "s3:PutBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"),
     "AWS::SNS::Topic": Rights("sns|{TopicName}", "sns:CreateTopic sns:TagResource?Tags", "sns:SetTopicAttributes",
                               "sns:DeleteTopic"),
-    "AWS::SNS::TopicPolicy": Rights("*", "sns:SetTopicAttributes", "sns:SetTopicAttributes", "sns:SetTopicAttributes"),
+    "AWS::SNS::TopicPolicy": Rights("sns|{Topics}", "sns:SetTopicAttributes", "sns:SetTopicAttributes",
+                                    "sns:SetTopicAttributes"),
     "AWS::SNS::Subscription": Rights("sns|{TopicArn}", "sns:Subscribe", "sns:SetSubscriptionAttributes",
                                      "sns:Unsubscribe"),
     "AWS::ECR::Repository": Rights(
@@ -127,19 +129,30 @@ RIGHTS: dict[str, Rights] = {
     "AWS::Events::Rule": Rights("events|rule/{Name}", "events:PutRule events:PutTargets?Targets",
                                 "events:PutRule events:PutTargets?Targets", "events:DeleteRule events:RemoveTargets",
                                 {"Targets.RoleArn": "events.amazonaws.com"}),
-    "AWS::EFS::FileSystem": Rights("*", "elasticfilesystem:CreateFileSystem", "elasticfilesystem:UpdateFileSystem",
-                                   "elasticfilesystem:DeleteFileSystem"),
-    "AWS::EFS::MountTarget": Rights("*", "elasticfilesystem:CreateMountTarget",
-                                    "elasticfilesystem:ModifyMountTargetSecurityGroups",
-                                    "elasticfilesystem:DeleteMountTarget"),
-    "AWS::EFS::AccessPoint": Rights("*", "elasticfilesystem:CreateAccessPoint", "", "elasticfilesystem:DeleteAccessPoint"),
-    "AWS::EC2::VPC": _ec2("Vpc", "ec2:ModifyVpcAttribute"),
-    "AWS::EC2::Subnet": _ec2("Subnet"),
-    "AWS::EC2::InternetGateway": _ec2("InternetGateway"),
-    "AWS::EC2::VPCGatewayAttachment": Rights("*", "ec2:AttachInternetGateway", "", "ec2:DetachInternetGateway"),
-    "AWS::EC2::RouteTable": _ec2("RouteTable"),
-    "AWS::EC2::Route": _ec2("Route"),
-    "AWS::EC2::SubnetRouteTableAssociation": Rights("*", "ec2:AssociateRouteTable", "", "ec2:DisassociateRouteTable"),
-    "AWS::EC2::SecurityGroup": _ec2("SecurityGroup"),
-    "AWS::EC2::VPCEndpoint": Rights("*", "ec2:CreateVpcEndpoint", "ec2:ModifyVpcEndpoint", "ec2:DeleteVpcEndpoints"),
+    "AWS::EFS::FileSystem": Rights("elasticfilesystem|file-system/new", "elasticfilesystem:CreateFileSystem*",
+                                   "elasticfilesystem:UpdateFileSystem", "elasticfilesystem:DeleteFileSystem"),
+    "AWS::EFS::MountTarget": Rights(
+        "elasticfilesystem|file-system/{FileSystemId}", "elasticfilesystem:CreateMountTarget",
+        "elasticfilesystem:ModifyMountTargetSecurityGroups", "elasticfilesystem:DeleteMountTarget"),
+    "AWS::EFS::AccessPoint": Rights("elasticfilesystem|file-system/{FileSystemId}", "elasticfilesystem:CreateAccessPoint",
+                                    "", ""),
+    "AWS::EC2::VPC": _ec2("vpc", "ec2:CreateVpc ec2:ModifyVpcAttribute ec2:CreateTags?Tags", "ec2:ModifyVpcAttribute",
+                          "ec2:DeleteVpc"),
+    "AWS::EC2::Subnet": _ec2("subnet", "ec2:CreateSubnet ec2:CreateTags?Tags", "ec2:ModifySubnetAttribute",
+                             "ec2:DeleteSubnet"),
+    "AWS::EC2::InternetGateway": _ec2("internet-gateway", "ec2:CreateInternetGateway ec2:CreateTags?Tags", "",
+                                      "ec2:DeleteInternetGateway"),
+    "AWS::EC2::VPCGatewayAttachment": _ec2("internet-gateway", "ec2:AttachInternetGateway", "",
+                                           "ec2:DetachInternetGateway"),
+    "AWS::EC2::RouteTable": _ec2("route-table", "ec2:CreateRouteTable ec2:CreateTags?Tags", "", "ec2:DeleteRouteTable"),
+    "AWS::EC2::Route": _ec2("route-table", "ec2:CreateRoute", "ec2:ReplaceRoute", "ec2:DeleteRoute"),
+    "AWS::EC2::SubnetRouteTableAssociation": _ec2("route-table", "ec2:AssociateRouteTable",
+                                                  "ec2:ReplaceRouteTableAssociation", "ec2:DisassociateRouteTable"),
+    "AWS::EC2::SecurityGroup": _ec2(
+        "security-group",
+        "ec2:CreateSecurityGroup ec2:AuthorizeSecurityGroupIngress?SecurityGroupIngress "
+        "ec2:AuthorizeSecurityGroupEgress?SecurityGroupEgress ec2:CreateTags?Tags",
+        "ec2:AuthorizeSecurityGroupIngress?SecurityGroupIngress", "ec2:DeleteSecurityGroup"),
+    "AWS::EC2::VPCEndpoint": _ec2("vpc-endpoint", "ec2:CreateVpcEndpoint", "ec2:ModifyVpcEndpoint",
+                                  "ec2:DeleteVpcEndpoints"),
 }

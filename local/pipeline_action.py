@@ -19,7 +19,8 @@ from local.transfer import Transfer
 
 POLL_SECONDS = 0.2
 VARIABLE = re.compile(r"#\{([\w@.-]+?)\.([\w@-]+)\}")
-DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "AuthorizationErrorException")
+DENIED = ("AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException",
+          "UnauthorizedOperation")
 logger = logging.getLogger("local")
 
 
@@ -160,7 +161,7 @@ class Action:
     def location(self, artifact: str) -> dict[str, str]:
         """Return bucket and key of an input artifact."""
         if artifact not in self.inputs:
-            raise ActionError(f"Artifact {artifact} is not an input artifact of action {self.name}", "ConfigurationError")
+            raise ActionError(f"Artifact {artifact} is not an input artifact of {self.name}", "ConfigurationError")
         return self.execution["artifacts"][artifact]
 
     def file(self, path: str) -> bytes:

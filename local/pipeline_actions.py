@@ -75,7 +75,8 @@ def take_object(action: Action) -> dict[str, str]:
     answer = s3.get_object(Bucket=bucket, Key=key, **({"VersionId": version} if version else {}))
     content, version = answer["Body"].read(), answer["VersionId"]
     if not zipfile.is_zipfile(io.BytesIO(content)):
-        raise ActionError(f"s3://{bucket}/{key} (version {version}) is not a zip file. Upload a zip.", "ConfigurationError")
+        raise ActionError(f"s3://{bucket}/{key} (version {version}) is not a zip file. Upload a zip.",
+                          "ConfigurationError")
     action.revise(version, f"Amazon S3 version id: {version}", f"{CONSOLE}/s3/object/{bucket}?prefix={key}")
     action.produce(action.outputs[0], action.place(action.outputs[0]), content)
     action.report(id=version, summary=f"Amazon S3 version id: {version}")
@@ -89,7 +90,8 @@ def build(action: Action) -> dict[str, str]:
     codebuild, places = action.client("codebuild"), {name: action.place(name) for name in action.outputs}
     started = codebuild.start_build(**_build_request(action, places))["build"]
     build_id, project = started["id"], action.configuration["ProjectName"]
-    action.report(id=build_id, url=f"{CONSOLE}/codebuild/home?region={action.machine.region}#/builds/{build_id}/view/new")
+    page = f"{CONSOLE}/codebuild/home?region={action.machine.region}#/builds/{build_id}/view/new"
+    action.report(id=build_id, url=page)
     while started["buildStatus"] == "IN_PROGRESS":
         action.wait()
         started = codebuild.batch_get_builds(ids=[build_id])["builds"][0]
@@ -113,11 +115,20 @@ def _build_request(action: Action, places: dict[str, dict]) -> dict[str, Any]:
         "sourceTypeOverride": "S3", "sourceLocationOverride": sources.pop(primary),
         "secondarySourcesOverride": [{"type": "S3", "location": location, "sourceIdentifier": name}
                                      for name, location in sources.items()],
-        "environmentVariablesOverride": json.loads(configuration.get("EnvironmentVariables", "[]")),
+        "environmentVariablesOverride": [*json.loads(configuration.get("EnvironmentVariables", "[]")),
+                                         *_build_variables(action, primary)],
         "artifactsOverride": artifacts[0] if len(artifacts) == 1 else {"type": "NO_ARTIFACTS"},
         "secondaryArtifactsOverride": [artifact | {"artifactIdentifier": name} for name, artifact in zip(
             places, artifacts, strict=True)] if len(artifacts) > 1 else []}
     return request | ({"encryptionKeyOverride": action.key_id} if action.key_id else {})
+
+
+def _build_variables(action: Action, primary: str) -> list[dict[str, str]]:
+    """Return what CodeBuild itself sets in a pipeline's build: who started it, and the revision of its source."""
+    revisions = {revision["name"]: revision["revisionId"] for revision in action.execution["artifactRevisions"]}
+    values = {"CODEBUILD_INITIATOR": f"codepipeline/{action.pipeline['name']}",
+              "CODEBUILD_RESOLVED_SOURCE_VERSION": revisions.get(primary, "")}
+    return [{"name": name, "value": value} for name, value in values.items() if value]
 
 
 def _build_failure(project: str, ended: dict) -> str:
@@ -125,7 +136,7 @@ def _build_failure(project: str, ended: dict) -> str:
     message = f"Build {ended['id']} of {project} terminated with state: {ended['buildStatus']}"
     for phase in ended.get("phases", []):
         if phase.get("phaseStatus", "SUCCEEDED") not in ("SUCCEEDED", "QUEUED"):
-            context = next(iter(phase.get("contexts", [])), {})
+            context: dict = next(iter(phase.get("contexts", [])), {})
             return (f"{message}. Phase: {phase['phaseType']}, Code: {context.get('statusCode', '')}, "
                     f"Message: {context.get('message', '')}")
     return message
@@ -141,7 +152,7 @@ def ask(action: Action) -> None:
         while "approval" not in (record := action.record):
             left = record["expires"] - action.machine.clock.now()
             if left <= 0:
-                raise ActionError(f"No approval was given before {iso(record['expires'])}. Retry the stage to ask again.")
+                raise ActionError(f"No approval before {iso(record['expires'])}. Retry the stage to ask again.")
             records.changed.wait(min(left, 1.0))
     answer = record["approval"]
     action.report(summary=answer["summary"])
@@ -209,7 +220,8 @@ ACTIONS: dict[tuple[str, str], Kind] = {
     ("Source", "CodeCommit"): Kind(
         take_commit, ("RepositoryName", "BranchName"), ("PollForSourceChanges", "OutputArtifactFormat"),
         only={"PollForSourceChanges": ("false", "true"), "OutputArtifactFormat": ("CODE_ZIP", "CODE_ZIP")},
-        outputs=(1, 1), page=CONSOLE + "/codecommit/home?region={region}#/repository/{RepositoryName}/browse/{BranchName}/--/"),
+        outputs=(1, 1),
+        page=CONSOLE + "/codecommit/home?region={region}#/repository/{RepositoryName}/browse/{BranchName}/--/"),
     ("Source", "S3"): Kind(
         take_object, ("S3Bucket", "S3ObjectKey"), ("PollForSourceChanges", "AllowOverrideForS3ObjectKey"),
         only={"PollForSourceChanges": ("false", "true")}, outputs=(1, 1), page=CONSOLE + "/s3/home?region={region}#"),
@@ -230,7 +242,8 @@ ACTIONS: dict[tuple[str, str], Kind] = {
     ("Invoke", "StepFunctions"): Kind(
         run_workflow, ("StateMachineArn",), ("ExecutionNamePrefix", "InputType", "Input"),
         choices={"InputType": ("Literal", "FilePath")}, needs={"FilePath": ("Input",)},
-        inputs=(0, 1), outputs=(0, 1), page=CONSOLE + "/states/home?region={region}#/statemachines/view/{StateMachineArn}"),
+        inputs=(0, 1), outputs=(0, 1),
+        page=CONSOLE + "/states/home?region={region}#/statemachines/view/{StateMachineArn}"),
 }
 
 

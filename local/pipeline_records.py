@@ -1,5 +1,6 @@
 """The state of all pipelines: plain documents under one lock; each change wakes whoever waits for it."""
 
+import logging
 import queue
 import threading
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 from local.machine import Machine
 from local.store import Table
 
+logger = logging.getLogger("local")
 RUNNING = ("InProgress", "Stopping")
 
 
@@ -154,6 +156,10 @@ class Records:
     def _publish(self) -> None:
         while True:
             level, name, detail = self._events.get()
-            if not self.machine.stopping.is_set():
+            if self.machine.stopping.is_set():
+                return
+            try:
                 self.machine.emit("aws.codepipeline", f"CodePipeline {level} Execution State Change", detail,
                                   [self.machine.arn("codepipeline", name)])
+            except Exception:  # a broken target must not silence the events after it
+                logger.exception("event of pipeline %s", name)

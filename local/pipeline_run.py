@@ -24,14 +24,17 @@ class Run:
 
     def start(self) -> None:
         """Begin the walk."""
-        threading.Thread(target=self._go, daemon=True, name=f"pipeline-{self._id}").start()
+        self._thread(self._through_stages).start()
 
-    def _go(self) -> None:
-        try:
-            self._through_stages()
-        except Exception:
-            if not self._halted():  # after a halt the documents, or the store itself, may be gone
-                raise
+    def _thread(self, work: Callable[..., None], *arguments: Any) -> threading.Thread:
+        def go() -> None:
+            try:
+                work(*arguments)
+            except Exception:
+                if not self._halted():  # after a halt the documents, or the store itself, may be gone
+                    raise
+
+        return threading.Thread(target=go, daemon=True, name=f"pipeline-{self._id}")
 
     def _halted(self) -> bool:
         """Whether this walk is over: ended, taken over by a retry, deleted, or the machine stops."""
@@ -87,8 +90,7 @@ class Run:
 
     def _together(self, stage: str, actions: list[dict]) -> bool:
         """Run one group of actions side by side; return whether all succeeded."""
-        threads = [threading.Thread(target=self._act, args=(stage, action), daemon=True, name=action["name"])
-                   for action in actions]
+        threads = [self._thread(self._act, stage, action) for action in actions]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -13,6 +13,7 @@ from local.transfer import Transfer
 BODY_BYTES = 51_200  # a larger template goes by URL
 OVERRIDES_BYTES = 1_024
 REPLACEABLE = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED")
+UNDER_WAY = ("CREATE_PENDING", "CREATE_IN_PROGRESS")  # of a change set
 UNCHANGED = ("No updates are to be performed", "didn't contain changes")
 
 
@@ -45,7 +46,7 @@ def _create_update(action: Action, stacks: BaseClient) -> dict[str, str]:
     except ClientError as error:
         if not _unchanged(error.response["Error"].get("Message", "")):
             raise
-        action.report(id=existing["StackId"], summary=f"Stack {name} is up to date", url=_page(action, existing["StackId"]))
+        action.report(id=existing["StackId"], url=_page(action, existing["StackId"]), summary=f"{name} is up to date")
         return _outputs(action, existing)
     return _settled(action, stacks, existing["StackId"])
 
@@ -76,7 +77,7 @@ def _change_set_replace(action: Action, stacks: BaseClient) -> dict[str, str]:
     request.pop("StackPolicyBody", None)
     made = stacks.create_change_set(ChangeSetName=change_set, **request)
     action.report(id=made["Id"], url=_page(action, made["StackId"]))
-    while (state := stacks.describe_change_set(ChangeSetName=made["Id"]))["Status"].startswith(("CREATE_P", "CREATE_I")):
+    while (state := stacks.describe_change_set(ChangeSetName=made["Id"]))["Status"] in UNDER_WAY:
         action.wait()
     if state["Status"] == "FAILED" and not _unchanged(state.get("StatusReason", "")):
         raise ActionError(f"Change set {change_set} of stack {name} failed: {state.get('StatusReason')}")
@@ -144,7 +145,8 @@ def _unchanged(message: str) -> bool:
 
 
 def _page(action: Action, stack_id: str) -> str:
-    return f"https://console.aws.amazon.com/cloudformation/home?region={action.machine.region}#/stack/detail?stackId={stack_id}"
+    home = f"https://console.aws.amazon.com/cloudformation/home?region={action.machine.region}"
+    return f"{home}#/stack/detail?stackId={stack_id}"
 
 
 # The request
@@ -160,11 +162,11 @@ def _request(action: Action) -> dict[str, Any]:
     settings = _json(action, configuration["TemplateConfiguration"]) if "TemplateConfiguration" in configuration else {}
     parameters = settings.get("Parameters", {}) | _overrides(action)
     request = {
-        "StackName": configuration["StackName"], "Capabilities": configuration.get("Capabilities", "").split(","),
+        "StackName": configuration["StackName"],
+        "Capabilities": [word for word in configuration.get("Capabilities", "").split(",") if word],
         "Parameters": [{"ParameterKey": key, "ParameterValue": str(value)} for key, value in parameters.items()],
         "Tags": [{"Key": key, "Value": value} for key, value in settings.get("Tags", {}).items()],
         "StackPolicyBody": json.dumps(settings["StackPolicy"]) if settings.get("StackPolicy") else None}
-    request["Capabilities"] = [word for word in request["Capabilities"] if word]
     return {key: value for key, value in request.items() if value} | _template(action)
 
 

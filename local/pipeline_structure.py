@@ -9,7 +9,8 @@ from local.service import ServiceError, UnsupportedError
 
 Kinds = Mapping[tuple[str, str], Kind]
 ABSENT = {"blockers": "stage blockers", "onFailure": "stage OnFailure", "onSuccess": "stage OnSuccess",
-          "beforeEntry": "stage BeforeEntry", "commands": "action Commands", "outputVariables": "action OutputVariables",
+          "beforeEntry": "stage BeforeEntry", "commands": "action Commands",
+          "outputVariables": "action OutputVariables",
           "environmentVariables": "action EnvironmentVariables (outside Configuration)",
           "artifactStores": "pipeline ArtifactStores (several regions)", "triggers": "pipeline Triggers"}
 
@@ -30,7 +31,8 @@ def check(pipeline: dict, kinds: Kinds, region: str) -> None:
     made: list[str] = []
     for index, stage in enumerate(stages):
         _check_stage(stage, index == 0, made, kinds, region)
-    _unique([action["namespace"] for stage in stages for action in stage["actions"] if "namespace" in action], "namespaces")
+    actions = [action for stage in stages for action in stage["actions"]]
+    _unique([action["namespace"] for action in actions if "namespace" in action], "namespaces")
 
 
 def _structure(message: str) -> ServiceError:
@@ -91,7 +93,8 @@ def _check_configuration(name: str, kind: Kind, given: dict[str, str]) -> None:
     required = [*kind.required]
     for key, allowed in kind.choices.items():
         if key in given and given[key] not in allowed:
-            raise _action(f"Action configuration for action '{name}': {key} is {given[key]!r}, not one of {', '.join(allowed)}")
+            raise _action(f"Action configuration for action '{name}': {key} is {given[key]!r}, "
+                          f"not one of {', '.join(allowed)}")
         required.extend(kind.needs.get(given.get(key, ""), ()))
     for key in required:
         if not given.get(key):

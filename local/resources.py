@@ -9,6 +9,7 @@ from local.machine import Machine
 from local.service import ServiceError, encode
 
 ORIGINAL_NAMES = {"CreatedAfter": "CreationTimeAfter", "CreatedBefore": "CreationTimeBefore"}
+RELATIONS = ("ExperimentName", "TrialName", "TrialComponentName", "SourceArn")
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,9 @@ class Collection:
         name, now = request[self.kind.name], self.machine.clock.now()
         with self.machine.store.lock:
             if name.lower() in self._table:
-                raise ServiceError(self.kind.in_use, f"Cannot create already existing {self._words} \"{self.arn(name)}\""
-                                   f": {self.kind.name} must be unique within an AWS account and region.")
+                raise ServiceError(self.kind.in_use, f"Cannot create already existing {self._words} "
+                                   f"\"{self.arn(name)}\": {self.kind.name} must be unique within an AWS "
+                                   "account and region.")
             document = {key: value for key, value in request.items() if key != "Tags"}
             self._table[name.lower()] = document | {f"{self.kind.noun}Arn": self.arn(name), "CreationTime": now,
                                                     "LastModifiedTime": now, **members}
@@ -103,9 +105,8 @@ class Collection:
                 return False
             if key.endswith("TimeBefore") and document[key.removesuffix("Before")] >= wanted:
                 return False
-            if key in ("ExperimentName", "TrialName", "TrialComponentName", "SourceArn"):
-                if wanted not in document.get(f"{key}s", [document.get(key)]):
-                    return False
+            if key in RELATIONS and wanted not in document.get(f"{key}s", [document.get(key)]):
+                return False
         return True
 
     def _announce(self, name: str) -> None:

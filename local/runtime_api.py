@@ -27,7 +27,6 @@ LARGEST_HEADERS = 2 * 1024 * 1024
 LARGEST_LOG = 64 * 1024 * 1024
 CHECK_SECONDS = 0.02
 MOST_OF_ONE_FUNCTION = max(8, 4 * (os.cpu_count() or 1))
-MOST_OF_ALL = 8 * MOST_OF_ONE_FUNCTION
 WAIT_SECONDS = 10.0
 
 Key = tuple[str, ...]  # function, version, revision, code: what an environment was started from
@@ -62,7 +61,7 @@ class Invocation:
 
 
 @dataclass(eq=False)
-class LogStream:
+class Destination:
     """Where the output of one environment goes, and the rights with which it is written."""
 
     group: str
@@ -118,7 +117,7 @@ class RuntimeApi:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
-        self.address = "127.0.0.1:%d" % self._listener.getsockname()[1]
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
 
     def next_request(self, deadline: float, running: Callable[[], bool]) -> tuple[str, Connection] | None:
         """Return the next request's path; None at the deadline (monotonic) or when the process has ended."""
@@ -159,7 +158,7 @@ class RuntimeApi:
 class Environment:
     """A process that serves one invocation at a time, its scratch folder, and what it has printed."""
 
-    def __init__(self, folder: Path, stream: LogStream, start: Callable[[str, Path], Child]) -> None:
+    def __init__(self, folder: Path, stream: Destination, start: Callable[[str, Path], Child]) -> None:
         """Start the process by ``start(address of the Runtime API, log file)``."""
         self.folder, self.stream, self.log = folder, stream, folder / "output.log"
         (folder / "tmp").mkdir(parents=True)
@@ -260,6 +259,7 @@ class Pool:
         self._idle: dict[Key, list[Environment]] = defaultdict(list)
         self._busy: set[Environment] = set()
         self._count: Counter[Key] = Counter()
+        self._closed = False
 
     def acquire(self, key: Key, start: Callable[[], Environment]) -> Environment:
         """Return an idle environment or a new one; raises PoolFullError, and whatever ``start`` raises."""
@@ -268,9 +268,9 @@ class Pool:
             while (environment := self._take(key)) is None and not self._reserve(key):
                 if not self._changed.wait(deadline - time.monotonic()):
                     raise PoolFullError(f"{self._count[key]} environments of {key[0]} are busy")
-        if environment is None:
-            environment = self._started(key, start)
-        self._busy.add(environment)
+        environment = environment or self._started(key, start)
+        with self._changed:
+            self._busy.add(environment)
         return environment
 
     def _take(self, key: Key) -> Environment | None:
@@ -282,16 +282,9 @@ class Pool:
         return None
 
     def _reserve(self, key: Key) -> bool:
-        """Whether another environment may be started; ends the one that is idle longest to make room."""
-        if self._count[key] >= MOST_OF_ONE_FUNCTION:
+        """Whether another environment may be started."""
+        if self._count[key] >= MOST_OF_ONE_FUNCTION or self._closed:
             return False
-        if self._count.total() >= MOST_OF_ALL:
-            idle = [(each.idle_since, other, each) for other, group in self._idle.items() for each in group]
-            if not idle:
-                return False
-            _, other, oldest = min(idle, key=lambda entry: entry[0])
-            self._idle[other].remove(oldest)
-            self._end(other, oldest)
         self._count[key] += 1
         return True
 
@@ -332,6 +325,8 @@ class Pool:
 
     def close(self) -> None:
         """End every environment; a busy one is closed by the thread that uses it."""
-        for environment in list(self._busy):
-            environment.kill()
+        with self._changed:
+            self._closed = True
+            for environment in self._busy:
+                environment.kill()
         self.end_idle(lambda key, environment: True)

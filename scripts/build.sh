@@ -37,6 +37,7 @@ find build/project -exec touch --no-dereference --date=@946684800 {} + # so that
 done_
 
 step "package pipeline.yml"
+find custom_resource -name __pycache__ -prune -exec rm -rf {} + # compiled leftovers would go into the packages
 aws cloudformation package --template-file pipeline.yml --s3-bucket "$bucket" --s3-prefix "$stack/packages" \
   --output-template-file build/pipeline.yml > build/package.log 2>&1 || fail "packaging failed: $(tail -n 3 build/package.log)"
 done_

@@ -1,5 +1,6 @@
 """What a person does on AWS, from the organization template to a prediction; demo.sh starts it on the local endpoint."""
 
+import argparse
 import csv
 import io
 import json
@@ -14,14 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
+
 from endpoints import address, stack_output
 from project_api import ApiError, call_api
 
 ROOT = Path(__file__).resolve().parent.parent
-REPORT = ROOT / "build" / "demo" / "report.json"
 SAMPLE_ROWS = (1096, 609, 2909, 944, 694)  # five customers, counted from 1
 TRAINING_ROWS = 3333
-ORGANIZATION, PROJECT, PREFIX, MODEL = "ml-delivery", "churn-demo", "demo", "churn"
+START_SECONDS = 60  # an upload starts a run within seconds
+MODEL = "churn"
 
 
 class DemoError(Exception):
@@ -53,42 +56,44 @@ def say(text: str) -> None:
     print(f"   {text}", file=sys.stderr, flush=True)
 
 
-def publish() -> None:
+def publish(organization: str) -> None:
     """Make what an AWS account already has (a bucket, Studio's role), then publish the organization template."""
     account = boto3.client("sts").get_caller_identity()["Account"]
-    bucket, role = f"{ORGANIZATION}-{account}", "studio-user"
+    bucket, role = f"{organization}-{account}", f"{organization}-studio"
     boto3.client("s3").create_bucket(Bucket=bucket)
     trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
                                                      "Principal": {"Service": "sagemaker.amazonaws.com"}}]}
     boto3.client("iam").create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(trust))
     region = os.environ["AWS_DEFAULT_REGION"]
-    subprocess.run(["bash", "scripts/build.sh", bucket, ORGANIZATION, region, role], cwd=ROOT, check=True)
+    subprocess.run(["bash", "scripts/build.sh", bucket, organization, region, role], cwd=ROOT, check=True)
 
 
-def create_project() -> str:
+def create_project(options: argparse.Namespace) -> str:
     """Create the project from the organization template as Studio does; return the prefix of its names."""
     catalog, sagemaker = boto3.client("servicecatalog"), boto3.client("sagemaker")
-    [product] = [view["ProductViewSummary"] for view in catalog.search_products_as_admin()["ProductViewDetails"]]
-    product_id = product["ProductViewSummary"]["ProductId"] if "ProductViewSummary" in product else product["ProductId"]
+    outputs = boto3.client("cloudformation").describe_stack_resource(
+        StackName=options.organization, LogicalResourceId="Product")["StackResourceDetail"]
+    product_id = outputs["PhysicalResourceId"]
     artifact = catalog.list_provisioning_artifacts(ProductId=product_id)["ProvisioningArtifactDetails"][-1]
-    form = {"ModelName": MODEL, "ProjectPrefix": PREFIX, "BranchName": "main", "Email": "admin@example.com"}
+    form = {"ModelName": MODEL, "ProjectPrefix": options.prefix, "Email": "admin@example.com",
+            "NetworkMode": options.network}
     sagemaker.create_project(
-        ProjectName=PROJECT, ProjectDescription="Who will leave?",
+        ProjectName=options.project, ProjectDescription="Who will leave?",
         ServiceCatalogProvisioningDetails={
             "ProductId": product_id, "ProvisioningArtifactId": artifact["Id"],
             "ProvisioningParameters": [{"Key": key, "Value": value} for key, value in form.items()]})
-    project = wait_for_project(sagemaker)
-    return f"{PREFIX}-{MODEL}-{project['ProjectId']}"
+    project = wait_for_project(sagemaker, options.project)
+    return f"{options.prefix}-{MODEL}-{project['ProjectId']}"
 
 
-def wait_for_project(sagemaker: Any) -> dict:
+def wait_for_project(sagemaker: Any, name: str) -> dict:
     """Wait until the project is created; raises DemoError with its message when that fails."""
     while True:
-        project = sagemaker.describe_project(ProjectName=PROJECT)
+        project = sagemaker.describe_project(ProjectName=name)
         if project["ProjectStatus"] == "CreateCompleted":
             return project
         if "Failed" in project["ProjectStatus"]:
-            raise DemoError(f"project {PROJECT}: {project['ServiceCatalogProvisionedProductDetails']}")
+            raise DemoError(f"project {name}: {project['ServiceCatalogProvisionedProductDetails']}")
         time.sleep(0.5)
 
 
@@ -109,7 +114,10 @@ def upload(name: str) -> str:
     pipeline, account = boto3.client("codepipeline"), boto3.client("sts").get_caller_identity()["Account"]
     before = {run["pipelineExecutionId"]: run["status"] for run in executions(pipeline, name)}
     boto3.client("s3").put_object(Bucket=f"{name}-{account}", Key="data-source.zip", Body=archive.getvalue())
+    deadline = time.monotonic() + START_SECONDS
     while not (new := [run for run in executions(pipeline, name) if run["pipelineExecutionId"] not in before]):
+        if time.monotonic() > deadline:
+            raise DemoError(f"the upload started no run of {name} in {START_SECONDS} s; its event rule UploadRule should")
         time.sleep(0.2)
     for execution, status in before.items():
         if status == "InProgress":
@@ -186,12 +194,13 @@ def predict(url: str) -> list[float]:
     return [prediction["probability"] for prediction in predictions]
 
 
-def run(steps: Steps) -> None:
+def run(steps: Steps, options: argparse.Namespace) -> None:
     """The demo, step by step."""
     with steps.step("publish the organization template"):
-        publish()
+        publish(options.organization)
     with steps.step("create the project"):
-        name = create_project()
+        name = create_project(options)
+        steps.report["name"] = name
     with steps.step("upload the data"):
         execution = upload(name)
         say(f"run {execution} started")
@@ -222,17 +231,28 @@ Try:
 
 def main() -> int:
     """Run the demo and write its report, also of a failure."""
+    options = _parser().parse_args()
     steps = Steps()
     try:
-        run(steps)
-    except (DemoError, subprocess.CalledProcessError) as error:
+        run(steps, options)
+    except (DemoError, ApiError, ClientError, subprocess.CalledProcessError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     finally:
-        REPORT.parent.mkdir(parents=True, exist_ok=True)
-        REPORT.write_text(json.dumps(steps.report, indent=2) + "\n")
-        print(f"report: {REPORT.relative_to(ROOT)}", file=sys.stderr)
+        options.report.parent.mkdir(parents=True, exist_ok=True)
+        options.report.write_text(json.dumps(steps.report, indent=2) + "\n")
+        print(f"report: {options.report}", file=sys.stderr)
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--organization", default="ml-delivery", help="name of the organization's stack")
+    parser.add_argument("--project", default="churn-demo", help="name of the project")
+    parser.add_argument("--prefix", default="demo", help="what the project's names begin with")
+    parser.add_argument("--network", default="vpc", choices=("vpc", "none"), help="NetworkMode of the project")
+    parser.add_argument("--report", type=Path, default=ROOT / "build" / "demo" / "report.json", help="file to write")
+    return parser
 
 
 if __name__ == "__main__":

@@ -65,8 +65,8 @@ class CodePipeline(Service):
         name, tags = declaration["name"], request.get("tags", [])
         with self.records.changed:
             if name in self.records.pipelines:
-                raise ServiceError("PipelineNameInUseException", f"A pipeline with the name '{name}' already exists in account"
-                                   f" '{self.machine.account_id}'")
+                raise ServiceError("PipelineNameInUseException", f"A pipeline with the name '{name}' already exists in "
+                                   f"account '{self.machine.account_id}'")
             declaration["version"] = 1
             self.records.pipelines[name] = {"declarations": [declaration], "created": now, "updated": now, "tags": tags,
                                             "stages": {}, "latestActions": {}, "started": 0}
@@ -104,8 +104,7 @@ class CodePipeline(Service):
             "created": pipeline["created"], "updated": pipeline["updated"]}}
 
     def list_pipelines(self, request: dict, call: Call) -> dict:
-        return {"pipelines": [pipeline["declarations"][-1] | {"created": pipeline["created"], "updated": pipeline["updated"]}
-                              for pipeline in self.records.pipelines.values()]}
+        return {"pipelines": [pipeline | pipeline["declarations"][-1] for pipeline in self.records.pipelines.values()]}
 
     def delete_pipeline(self, request: dict, call: Call) -> None:
         """Forget a pipeline and its history; what runs is abandoned."""
@@ -119,8 +118,8 @@ class CodePipeline(Service):
 
     def _pipeline(self, name: str) -> dict:
         if name not in self.records.pipelines:
-            raise ServiceError("PipelineNotFoundException", f"Account '{self.machine.account_id}' does not have a pipeline "
-                               f"with name '{name}'")
+            raise ServiceError("PipelineNotFoundException", f"Account '{self.machine.account_id}' does not have a "
+                               f"pipeline with name '{name}'")
         return self.records.pipelines[name]
 
     def _stage(self, request: dict) -> tuple[dict, dict]:
@@ -128,7 +127,8 @@ class CodePipeline(Service):
         declaration = self._pipeline(request["pipelineName"])["declarations"][-1]
         stage = next((stage for stage in declaration["stages"] if stage["name"] == request["stageName"]), None)
         if stage is None:
-            raise ServiceError("StageNotFoundException", f"Pipeline {declaration['name']} has no stage {request['stageName']}")
+            raise ServiceError("StageNotFoundException",
+                               f"Pipeline {declaration['name']} has no stage {request['stageName']}")
         return declaration, stage
 
     # Executions
@@ -142,8 +142,8 @@ class CodePipeline(Service):
         _check_variables(declaration, given)
         trigger = "CloudWatchEvent" if call.principal.endswith("/EventBridge") else "StartPipelineExecution"
         with self.records.changed:
-            same = [execution for execution in self.records.executions.values()
-                    if token and execution["clientRequestToken"] == token and execution["pipelineName"] == request["name"]]
+            same = [execution for execution in self._executions_of(request["name"])
+                    if token and execution["clientRequestToken"] == token]
             started = same[0]["pipelineExecutionId"] if same else self._start(
                 request["name"], trigger, call.principal, overrides, given, token)
         return {"pipelineExecutionId": started}
@@ -168,12 +168,17 @@ class CodePipeline(Service):
         Run(records, self._runners, execution_id).start()
         return execution_id
 
+    def _executions_of(self, name: str) -> list[dict]:
+        """Return the executions of a pipeline, oldest first."""
+        self._pipeline(name)
+        return [execution for execution in self.records.executions.values() if execution["pipelineName"] == name]
+
     def _execution(self, request: dict) -> dict:
         self._pipeline(request["pipelineName"])
         execution = self.records.executions.get(request["pipelineExecutionId"])
         if execution is None or execution["pipelineName"] != request["pipelineName"]:
-            raise ServiceError("PipelineExecutionNotFoundException", f"Pipeline {request['pipelineName']} has no execution "
-                               f"{request['pipelineExecutionId']}")
+            raise ServiceError("PipelineExecutionNotFoundException",
+                               f"Pipeline {request['pipelineName']} has no execution {request['pipelineExecutionId']}")
         return execution
 
     def get_pipeline_execution(self, request: dict, call: Call) -> dict:
@@ -182,11 +187,10 @@ class CodePipeline(Service):
         return {"pipelineExecution": execution | {"variables": variables}}
 
     def list_pipeline_executions(self, request: dict, call: Call) -> dict:
-        self._pipeline(request["pipelineName"])
         stage = value_at(request, "filter.succeededInStage.stageName")
         found = [execution | {"sourceRevisions": execution["artifactRevisions"]}
-                 for execution in self.records.executions.values() if execution["pipelineName"] == request["pipelineName"]
-                 and (not stage or execution["stages"].get(stage, {}).get("status") == "Succeeded")]
+                 for execution in self._executions_of(request["pipelineName"])
+                 if not stage or execution["stages"].get(stage, {}).get("status") == "Succeeded"]
         return {"pipelineExecutionSummaries": found[::-1]}
 
     def list_action_executions(self, request: dict, call: Call) -> dict:
@@ -238,32 +242,33 @@ class CodePipeline(Service):
 
     def _check_retry(self, request: dict) -> None:
         declaration, _ = self._stage(request)
-        execution, stage = self._execution(request), request["stageName"]
+        execution, stage, own = self._execution(request), request["stageName"], request["pipelineExecutionId"]
         status = execution["stages"].get(stage, {}).get("status")
         if status not in ("Failed", "Stopped"):
-            raise ServiceError("StageNotRetryableException", f"Stage {stage} of execution {execution['pipelineExecutionId']} "
-                               f"is {status or 'not reached'}; only a failed or stopped stage can be retried")
+            raise ServiceError("StageNotRetryableException", f"Stage {stage} of execution {own} is "
+                               f"{status or 'not reached'}; only a failed or stopped stage can be retried")
         if execution["pipelineVersion"] != declaration["version"]:
-            raise ServiceError("StageNotRetryableException", f"The pipeline is at version {declaration['version']} and this "
-                               f"execution at {execution['pipelineVersion']}; start a new execution")
+            raise ServiceError("StageNotRetryableException", f"The pipeline is at version {declaration['version']} and "
+                               f"this execution at {execution['pipelineVersion']}; start a new execution")
         latest = self.records.stage(execution, stage).get("latest")
-        if latest != execution["pipelineExecutionId"]:
-            raise ServiceError("NotLatestPipelineExecutionException", f"Execution {latest} has entered stage {stage} since")
+        if latest != own:
+            raise ServiceError("NotLatestPipelineExecutionException",
+                               f"Execution {latest} has entered stage {stage} since")
 
     # Approvals and transitions
 
     def put_approval_result(self, request: dict, call: Call) -> dict:
         _, stage = self._stage(request)
         if request["actionName"] not in [action["name"] for action in stage["actions"]]:
-            raise ServiceError("ActionNotFoundException", f"Stage {stage['name']} has no action {request['actionName']}")
+            raise ServiceError("ActionNotFoundException", f"Stage {stage['name']} has no {request['actionName']}")
         records = self.records
         with records.changed:
             latest = self._pipeline(request["pipelineName"])["latestActions"]
             record = records.actions.get(latest.get(f"{stage['name']}/{request['actionName']}", ""), {})
             if record.get("token") != request["token"]:
-                raise ServiceError("InvalidApprovalTokenException", "The approval token does not match the one of the action")
+                raise ServiceError("InvalidApprovalTokenException", "The token is not the one that the action asks for")
             if record["status"] != "InProgress" or "approval" in record:
-                raise ServiceError("ApprovalAlreadyCompletedException", f"Action {request['actionName']} was answered already")
+                raise ServiceError("ApprovalAlreadyCompletedException", f"{request['actionName']} was answered already")
             with records.change(records.actions, record["actionExecutionId"]) as record:
                 record.update(approval=request["result"], updatedBy=call.principal)
         return {"approvedAt": self.machine.clock.now()}
@@ -279,7 +284,7 @@ class CodePipeline(Service):
         declaration, stage = self._stage(request)
         index = declaration["stages"].index(stage) + (request["transitionType"] == "Outbound")
         if index == len(declaration["stages"]):
-            raise ServiceError("ValidationException", f"Stage {stage['name']} is the last and has no outbound transition")
+            raise ServiceError("ValidationException", f"Stage {stage['name']} is the last: it has no way out")
         name = declaration["stages"][index]["name"]
         with self.records.change(self.records.pipelines, declaration["name"]) as pipeline:
             pipeline["stages"].setdefault(name, {})["transition"] = state | {
@@ -298,8 +303,8 @@ class CodePipeline(Service):
     def _stage_state(self, pipeline: dict, stage: dict) -> dict:
         name = stage["name"]
         place = pipeline["stages"].get(name, {})
-        state = {"stageName": name, "actionStates": [self._action_state(pipeline, name, action) for action in stage["actions"]],
-                 "inboundTransitionState": {"enabled": True} | place.get("transition", {})}
+        state = {"stageName": name, "inboundTransitionState": {"enabled": True} | place.get("transition", {}),
+                 "actionStates": [self._action_state(pipeline, name, action) for action in stage["actions"]]}
         if waiting := place.get("waiting"):
             inbound = {"pipelineExecutionId": waiting, "status": "InProgress", "type": "STANDARD"}
             state |= {"inboundExecution": inbound, "inboundExecutions": [inbound]}
@@ -355,15 +360,14 @@ class CodePipeline(Service):
 
 def _check_override(declaration: dict, revision: dict) -> None:
     """Raise ValidationException unless the source action takes a revision of that type."""
-    action = next((action for action in declaration["stages"][0]["actions"] if action["name"] == revision["actionName"]), None)
-    kind = revision["revisionType"]
+    name, kind = revision["actionName"], revision["revisionType"]
+    action = next((action for action in declaration["stages"][0]["actions"] if action["name"] == name), None)
     if action is None or OVERRIDES.get(kind) != action["actionTypeId"]["provider"]:
-        raise ServiceError("ValidationException", f"sourceRevisions: {revision['actionName']} is not a source action that "
-                           f"takes {kind}")
+        raise ServiceError("ValidationException", f"sourceRevisions: {name} is not a source action that takes {kind}")
     allowed = action.get("configuration", {}).get("AllowOverrideForS3ObjectKey", "false").lower() == "true"
     if kind == "S3_OBJECT_KEY" and not allowed:
-        raise ServiceError("ValidationException", f"sourceRevisions: action {action['name']} does not set "
-                           "AllowOverrideForS3ObjectKey to true")
+        raise ServiceError("ValidationException",
+                           f"sourceRevisions: action {name} does not set AllowOverrideForS3ObjectKey to true")
 
 
 def _check_variables(declaration: dict, given: dict[str, str]) -> None:

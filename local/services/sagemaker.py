@@ -1,7 +1,7 @@
 """SageMaker: jobs, models, endpoints, experiments and projects."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partialmethod
 from typing import Any
 
@@ -53,6 +53,7 @@ REFUSED = {
     "UpdateEndpoint": ("DeploymentConfig.RollingUpdatePolicy", "DeploymentConfig.AutoRollbackConfiguration",
                        "DeploymentConfig.BlueGreenUpdatePolicy.TrafficRoutingConfiguration.Type=CANARY,LINEAR"),
 }
+LOCAL_PATHS = {"CreateTrainingJob": "/opt/ml/", "CreateProcessingJob": "/opt/ml/processing/"}
 INSTANCES = {"CreateTrainingJob": "ResourceConfig.InstanceCount",
              "CreateProcessingJob": "ProcessingResources.ClusterConfig.InstanceCount",
              "CreateTransformJob": "TransformResources.InstanceCount"}
@@ -406,6 +407,10 @@ def refuse(operation: str, request: dict) -> None:
         for found in _values(request, path):
             if found and (not values or found in values.split(",")):
                 raise UnsupportedError(f"{operation} with {path}{f' {found}' if values else ''}")
+    for path in _local_paths(request):
+        if not path.startswith(LOCAL_PATHS[operation]) or ".." in path.split("/"):
+            raise ServiceError("ValidationException", f"{operation}: LocalPath {path} must be an absolute path below "
+                                                      f"{LOCAL_PATHS[operation]}")
     if operation in INSTANCES and (value_at(request, INSTANCES[operation]) or 1) > 1:
         raise UnsupportedError(f"{operation} with {INSTANCES[operation]} above 1")
 
@@ -414,3 +419,11 @@ def _values(document: Any, path: str) -> list[Any]:
     head, each, rest = path.partition("[].")
     found = value_at(document, head)
     return [value for item in found or [] for value in _values(item, rest)] if each else [found]
+
+
+def _local_paths(value: Any) -> Iterator[str]:
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+        if key == "LocalPath":
+            yield item
+        elif isinstance(item, dict | list):
+            yield from _local_paths(item)

@@ -39,6 +39,7 @@ class Handler(BaseHTTPRequestHandler):
     """Answers in upper case; some bodies mean a fault."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         """Answer the health check."""

@@ -131,17 +131,18 @@ def test_job_out_of_time_is_stopped_as_max_runtime_exceeded(sagemaker, data):
 
 def test_stop_ends_the_process(server, sagemaker, data):
     sagemaker.create_training_job(**training("train-stop", HyperParameters={"mode": "hang"}))
-    wait_for(lambda: any("train-stop" == row["name"] for row in server.machine.store.table("processes").values()))
+    wait_for(lambda: any(row["name"] == "train-stop" for row in server.machine.store.table("processes").values()))
     sagemaker.stop_training_job(TrainingJobName="train-stop")
     assert settled(sagemaker, "train-stop")["SecondaryStatus"] == "Stopped"
-    assert not any("train-stop" == row["name"] for row in server.machine.store.table("processes").values())
+    assert not any(row["name"] == "train-stop" for row in server.machine.store.table("processes").values())
 
 
 @pytest.mark.parametrize(("change", "reason"), [
     ({"AlgorithmSpecification": {"TrainingImage": IMAGE.replace("tests", "missing"), "TrainingInputMode": "File"}},
      "not found"),
     ({"InputDataConfig": [{"ChannelName": "train", "DataSource": {"S3DataSource": {
-        "S3DataType": "S3Prefix", "S3Uri": "s3://bucket/nothing"}}}]}, "Data download failed: No S3 objects found under"),
+        "S3DataType": "S3Prefix", "S3Uri": "s3://bucket/nothing"}}}]},
+     "Data download failed: No S3 objects found under"),
 ])
 def test_job_without_image_or_data_fails_with_the_reason(sagemaker, data, change, reason):
     name = f"train-without-{len(reason)}"
@@ -165,11 +166,18 @@ def test_role_that_sagemaker_may_not_assume_is_refused(sagemaker):
 
 def test_what_is_not_supported_is_refused_by_name(sagemaker):
     config = training("x")["ResourceConfig"] | {"InstanceCount": 2}
-    with pytest.raises(ClientError, match="ResourceConfig.InstanceCount above 1"):
+    with pytest.raises(ClientError, match=r"ResourceConfig.InstanceCount above 1"):
         sagemaker.create_training_job(**training("train-two", ResourceConfig=config))
     source = {"S3DataSource": {"S3DataType": "ManifestFile", "S3Uri": "s3://bucket/in"}}
     with pytest.raises(ClientError, match="ManifestFile"):
         sagemaker.create_training_job(**training("t", InputDataConfig=[{"ChannelName": "c", "DataSource": source}]))
+
+
+def test_local_path_that_leads_out_of_the_job_is_refused(sagemaker):
+    for path in ("/tmp/elsewhere", "/opt/ml/checkpoints/../../.."):
+        with pytest.raises(ClientError, match="must be an absolute path below /opt/ml/"):
+            sagemaker.create_training_job(**training(
+                "train-path", CheckpointConfig={"S3Uri": "s3://bucket/checkpoints", "LocalPath": path}))
 
 
 def test_lists_are_filtered_sorted_and_paged(sagemaker, data):
@@ -177,7 +185,8 @@ def test_lists_are_filtered_sorted_and_paged(sagemaker, data):
         sagemaker.create_training_job(**training(name, HyperParameters={"mode": "fail"}))
         settled(sagemaker, name)
     pages = sagemaker.get_paginator("list_training_jobs").paginate(
-        NameContains="LIST-", StatusEquals="Failed", SortBy="Name", SortOrder="Ascending", PaginationConfig={"PageSize": 2})
+        NameContains="LIST-", StatusEquals="Failed", SortBy="Name", SortOrder="Ascending",
+        PaginationConfig={"PageSize": 2})
     pages = [[job["TrainingJobName"] for job in page["TrainingJobSummaries"]] for page in pages]
     assert pages == [["list-a", "list-b"], ["list-c"]]
     with pytest.raises(sagemaker.exceptions.ResourceInUse):
@@ -296,7 +305,7 @@ def test_endpoint_serves_spreads_captures_measures_and_replaces_what_crashed(ser
     assert (count("Invocation4XXErrors"), count("Invocation5XXErrors")) == (1, 1)
     sagemaker.delete_endpoint(EndpointName="Churn")
     wait_for(lambda: not sagemaker.list_endpoints(NameContains="churn")["Endpoints"])
-    with pytest.raises(ClientError, match="Endpoint Churn of account .* not found"):
+    with pytest.raises(ClientError, match=r"Endpoint Churn of account .* not found"):
         runtime.invoke_endpoint(EndpointName="Churn", Body=b"x")
     assert not any(row["name"].startswith("Churn/") for row in server.machine.store.table("processes").values())
 
@@ -341,7 +350,8 @@ def test_restart_fails_running_jobs_and_brings_endpoints_back(server, sagemaker,
     settled_endpoint(sagemaker, "back")
     server.sagemaker.hosting.stop()  # as a kill leaves it: processes gone, state on disk
     jobs = server.machine.store.table("sagemaker-training-job")
-    jobs["cut"] = {"TrainingJobName": "cut", "TrainingJobStatus": "InProgress", "CreationTime": 1, "TrainingJobArn": "a"}
+    jobs["cut"] = {"TrainingJobName": "cut", "TrainingJobStatus": "InProgress", "CreationTime": 1,
+                   "TrainingJobArn": "a"}
     server.sagemaker.setup()
     assert sagemaker.describe_endpoint(EndpointName="back")["EndpointStatus"] in ("Updating", "InService")
     assert settled_endpoint(sagemaker, "back")["EndpointStatus"] == "InService"
@@ -353,7 +363,8 @@ def test_restart_fails_running_jobs_and_brings_endpoints_back(server, sagemaker,
 def test_experiments_hold_the_components_of_their_jobs(sagemaker, data):
     sagemaker.create_experiment(ExperimentName="churn", Tags=[{"Key": "run", "Value": "1"}])
     sagemaker.create_trial(TrialName="run-1", ExperimentName="churn")
-    sagemaker.create_training_job(**training("in-trial", ExperimentConfig={"ExperimentName": "churn", "TrialName": "run-1"}))
+    place = {"ExperimentName": "churn", "TrialName": "run-1"}
+    sagemaker.create_training_job(**training("in-trial", ExperimentConfig=place))
     settled(sagemaker, "in-trial")
     components = sagemaker.list_trial_components(TrialName="run-1")["TrialComponentSummaries"]
     assert [component["TrialComponentName"] for component in components] == ["in-trial-aws-training-job"]
@@ -382,5 +393,5 @@ def test_caller_needs_the_right_on_the_endpoint(server: Server):
     client = server.machine.client("sagemaker-runtime", Credentials(key["AccessKeyId"], key["SecretAccessKey"]))
     with pytest.raises(ClientError, match="not found"):
         client.invoke_endpoint(EndpointName="Mine", Body=b"x")
-    with pytest.raises(ClientError, match="not authorized to perform: sagemaker:InvokeEndpoint on resource: .*theirs"):
+    with pytest.raises(ClientError, match=r"not authorized to perform: sagemaker:InvokeEndpoint on resource: .*theirs"):
         client.invoke_endpoint(EndpointName="theirs", Body=b"x")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.templates.evaluation import Evaluation
 from tests.templates.expansion import expanded
-from tests.templates.sources import API, PIPELINE, ROOT, template
+from tests.templates.sources import API, ENDPOINT, FUNCTIONS, PIPELINE, ROOT, template
 from tests.templates.test_names import LONGEST, PREFIX
 
 PROJECT = Evaluation(template(PIPELINE), LONGEST).resources()
@@ -49,10 +50,14 @@ def test_every_namespace_that_a_value_names_exists() -> None:
     assert set(re.findall(r"#\{(\w+)\.", text)) <= spaces | {"codepipeline"}
 
 
-def test_the_builds_variables_are_those_that_the_build_reads() -> None:
+def test_the_build_is_given_every_variable_that_it_reads() -> None:
     given = {item["Name"] for item in PROJECT["Build"]["Properties"]["Environment"]["EnvironmentVariables"]}
-    text = (ROOT / "model" / "settings.py").read_text().upper()
-    assert [name for name in sorted(given) if name not in text and name not in (ROOT / "model" / "buildspec.yml").read_text()] == []
+    given |= {item["name"] for item in json.loads(STAGES["Build"]["Build"]["Configuration"]["EnvironmentVariables"])}
+    read = set(re.findall(r'(?:given|optional)\("([A-Z_]+)"\)', (ROOT / "model" / "settings.py").read_text()))
+    read |= set(re.findall(r"\$\{?([A-Z]+_[A-Z_]+)", (ROOT / "model" / "buildspec.yml").read_text()))
+    made_by_itself = {"MODEL_IMAGE_URI", "API_IMAGE_URI", "BUILD_ENVIRONMENT", "RUN_ID"}
+    assert len(read) > 10
+    assert read - given - made_by_itself == set()
 
 
 def test_the_files_that_stages_deploy_are_written_by_the_build() -> None:
@@ -61,6 +66,19 @@ def test_the_files_that_stages_deploy_are_written_by_the_build() -> None:
     files = set(re.findall(r"BuildOutput::([\w.-]+)", json.dumps(PROJECT["Pipeline"]["Properties"]["Stages"]))) | {"workflow-input.json"}
     missing = {name for name in files if name not in text and name.rpartition(".")[0] not in text}
     assert missing == set()
+
+
+def parameters_written(function: str) -> set[str]:
+    """Return the parameter names that a function of model/parameters.py writes."""
+    tree = ast.parse((ROOT / "model" / "parameters.py").read_text())
+    bodies = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    names = {key.value for node in ast.walk(bodies[function]) if isinstance(node, ast.Dict) for key in node.keys if isinstance(key, ast.Constant)}
+    return names | (parameters_written("network") if "network(settings)" in ast.unparse(bodies[function]) and function != "network" else set())
+
+
+@pytest.mark.parametrize("function, name", [("functions", FUNCTIONS), ("endpoint", ENDPOINT), ("api", API)])
+def test_the_build_writes_every_parameter_of_a_stages_template(function: str, name: str) -> None:
+    assert parameters_written(function) == set(template(name)["Parameters"])
 
 
 def test_a_push_to_the_branch_starts_the_pipeline() -> None:

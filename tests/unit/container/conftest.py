@@ -1,6 +1,7 @@
 """Data sets and trained models that the tests share: each is prepared and trained once."""
 
 import csv
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,9 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 from image_jobs import CHURN, SAMPLE_ROWS, Job, run_all  # noqa: E402  (found through the line above)
+
+# As container/__main__.py does, but before a test module imports scikit-learn.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture

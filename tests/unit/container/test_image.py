@@ -77,7 +77,7 @@ def test_the_tag_changes_when_and_only_when_copied_content_does(tmp_path):
 
 FAKE = """#!/usr/bin/env bash
 echo "{name} $*" >> "$CALLS"
-case "$*" in *describe-images*) echo sha256:abc ;; *get-login-password*) echo secret ;; esac
+case "$*" in *--password-stdin*) cat > /dev/null ;; *describe-images*) echo sha256:abc ;; *get-login-password*) echo secret ;; esac
 """
 
 

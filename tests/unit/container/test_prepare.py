@@ -100,7 +100,7 @@ def test_ignored_columns_leave_and_declared_types_win(job: Job, in_process):
 
 def test_a_file_with_a_byte_order_mark_quotes_and_blanks_is_read(tmp_path):
     path = tmp_path / "odd.csv"
-    path.write_text('\ufeffname, size\n"Smith, J" , 1\n"two\nlines",\n', encoding="utf-8")
+    path.write_text('\ufeffname, size\n"Smith, J", 1\n"two\nlines",\n', encoding="utf-8")
     table = read_table(path)
     assert table.names == ["name", "size"]
     assert table.cells("name").tolist() == ["Smith, J", "two\nlines"] and table.cells("size").tolist() == ["1", ""]

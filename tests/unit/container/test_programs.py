@@ -39,7 +39,7 @@ def test_a_very_long_reason_is_cut_to_what_sagemaker_keeps(job: Job, in_process)
 
 @pytest.mark.parametrize(
     ("program", "missing"),
-    [("prepare", "config.json"), ("train", "schema.json"), ("evaluate", "model.tar.gz"), ("serve", "schema.json"),
+    [("prepare", "config.json"), ("train", "schema.json"), ("evaluate", "model.tar.gz"),
      ("monitor baseline", "schema.json")],
 )
 def test_a_missing_input_is_named(job: Job, in_process, program, missing):
