@@ -165,12 +165,14 @@ class Build:
         location = source.get("location", "").removeprefix("arn:aws:s3:::")
         if source["type"] == "S3":
             bucket, _, key = location.partition("/")
-            answer = self._client("s3").get_object(Bucket=bucket, Key=key, **({"VersionId": version} if version else {}))
+            chosen = {"VersionId": version} if version else {}
+            answer = self._client("s3").get_object(Bucket=bucket, Key=key, **chosen)
             unpack(answer["Body"].read(), folder)
             return answer.get("VersionId", "")
         if source["type"] == "CODECOMMIT":
             name = location.rstrip("/").rpartition("/")[2]
-            authorize(self.machine, self._credentials.access_key, "codecommit:GitPull", self.machine.arn("codecommit", name))
+            arn = self.machine.arn("codecommit", name)
+            authorize(self.machine, self._credentials.access_key, "codecommit:GitPull", arn)
             origin = Repository(self.machine.data / "codecommit" / f"{name}.git")
             commit = origin.commit_id(version or "HEAD")
             if commit is None:
@@ -196,8 +198,8 @@ class Build:
         given = [{"name": name, "value": value, "type": kind} for kind, values in (
             ("PLAINTEXT", spec.variables), ("PARAMETER_STORE", spec.parameters), ("SECRETS_MANAGER", spec.secrets))
             for name, value in values.items()] + self._project["environment"].get("environmentVariables", [])
-        folders = {f"CODEBUILD_SRC_DIR_{source['sourceIdentifier']}": str(self._place.source(source["sourceIdentifier"]))
-                   for source in self._project.get("secondarySources", [])}
+        folders = {f"CODEBUILD_SRC_DIR_{name}": str(self._place.source(name)) for name in (
+            source["sourceIdentifier"] for source in self._project.get("secondarySources", []))}
         return self._place.variables(self._credentials) | folders | {
             "CODEBUILD_BUILD_ID": self.id, "CODEBUILD_BUILD_ARN": build["arn"], "CODEBUILD_CI": "true", "CI": "true",
             "CODEBUILD_BUILD_NUMBER": str(build["buildNumber"]), "CODEBUILD_INITIATOR": build["initiator"],
@@ -205,7 +207,7 @@ class Build:
             "CODEBUILD_RESOLVED_SOURCE_VERSION": resolved, "CODEBUILD_SOURCE_VERSION": build.get("sourceVersion") or "",
             "CODEBUILD_START_TIME": str(int(build["startTime"] * 1000)),
             "CODEBUILD_KMS_KEY_ID": self._project.get("encryptionKey") or "",
-            "CODEBUILD_LOG_PATH": self.uuid, "CODEBUILD_PROJECT_ARN": self.machine.arn("codebuild", f"project/{build['projectName']}"),
+            "CODEBUILD_LOG_PATH": self.uuid, "CODEBUILD_PROJECT_ARN": self._project["arn"],
         } | {each["name"]: self._value(each) for each in given}
 
     def _value(self, variable: dict) -> str:
@@ -264,8 +266,8 @@ class Build:
         """Raise PhaseError when the build has been stopped or is out of time."""
         if time.monotonic() > self._deadline:
             self._status = "TIMED_OUT"
-            raise PhaseError("BUILD_TIMED_OUT", f"Build has timed out after {self._project['timeoutInMinutes']} minutes.",
-                             self._status)
+            minutes = self._project["timeoutInMinutes"]
+            raise PhaseError("BUILD_TIMED_OUT", f"Build has timed out after {minutes} minutes.", self._status)
         if self._stop.is_set() or self.machine.stopping.is_set():
             self._status = "STOPPED"
             raise PhaseError("", "Build was stopped.", self._status)
@@ -292,16 +294,21 @@ class Build:
             found = collect(files, self._place.source())
         except FileNotFoundError as error:
             raise PhaseError("CLIENT_ERROR", str(error)) from None
-        name = files.name if settings.get("overrideArtifactName") and files.name else settings.get("name") or self._project["name"]
-        unique = self.uuid if settings.get("namespaceType") == "BUILD_ID" else ""
-        key = "/".join(part.strip("/") for part in (settings.get("path", ""), unique, name) if part.strip("/"))
+        key = self._key(settings, files.name)
         self._say(f"Uploading {len(found)} files to s3://{settings['location']}/{key}")
         content = pack(found) if settings.get("packaging") == "ZIP" else None
-        contents = {key: content} if content else {f"{key}/{place}": path.read_bytes() for place, path in found.items()}
-        for place, body in contents.items():
-            self._client("s3").put_object(Bucket=settings["location"], Key=place, Body=body, **self._encryption(settings))
-        sums = {"sha256sum": hashlib.sha256(content).hexdigest(), "md5sum": hashlib.md5(content).hexdigest()} if content else {}
-        return sums | {"location": f"arn:aws:s3:::{settings['location']}/{key}", "artifactIdentifier": identifier or None}
+        bodies = {key: content} if content else {f"{key}/{name}": path.read_bytes() for name, path in found.items()}
+        for place, body in bodies.items():
+            self._client("s3").put_object(
+                Bucket=settings["location"], Key=place, Body=body, **self._encryption(settings))
+        return {"location": f"arn:aws:s3:::{settings['location']}/{key}", "artifactIdentifier": identifier or None,
+                "sha256sum": hashlib.sha256(content).hexdigest() if content else None}
+
+    def _key(self, settings: dict, given: str) -> str:
+        """Return the object key of an artifact; the buildspec's name counts where the project lets it."""
+        name = given if settings.get("overrideArtifactName") and given else settings.get("name") or self._project["name"]
+        unique = self.uuid if settings.get("namespaceType") == "BUILD_ID" else ""
+        return "/".join(part.strip("/") for part in (settings.get("path", ""), unique, name) if part.strip("/"))
 
     def _encryption(self, settings: dict) -> dict:
         key = self._project.get("encryptionKey")

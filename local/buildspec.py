@@ -96,7 +96,8 @@ def _phase(name: str, section: dict) -> Phase:
     on_failure = section.get("on-failure", "")
     if on_failure not in ("", "ABORT", "CONTINUE"):
         raise BuildspecError(f"phases.{name}.on-failure is {on_failure}; it must be ABORT or CONTINUE")
-    return Phase(*(_commands(f"phases.{name}.{key}", section.get(key) or []) for key in ("commands", "finally")), on_failure)
+    commands, always = (_commands(f"phases.{name}.{key}", section.get(key) or []) for key in ("commands", "finally"))
+    return Phase(commands, always, on_failure)
 
 
 def _commands(where: str, commands: Any) -> list[str]:

@@ -82,7 +82,8 @@ class Repository:
         """Return the commit that a branch, tag, HEAD or id means; None when there is none."""
         for name in (f"refs/heads/{specifier}", specifier):
             try:
-                return self.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").decode().strip()
+                found = self.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+                return found.decode().strip()
             except GitError:
                 continue
         return None
@@ -119,5 +120,6 @@ def _plain(text: str) -> str:
 def edits_of_zip(archive: bytes) -> list[Edit]:
     """Return the files of a zip as edits; executable ones stay executable."""
     with zipfile.ZipFile(BytesIO(archive)) as files:
-        return [Edit(entry.filename, files.read(entry), MODES["EXECUTABLE" if entry.external_attr >> 16 & 0o100 else "NORMAL"])
+        return [Edit(entry.filename, files.read(entry), MODES[
+                    "EXECUTABLE" if entry.external_attr >> 16 & 0o100 else "NORMAL"])
                 for entry in files.infolist() if not entry.is_dir() and ".git" not in Path(entry.filename).parts]

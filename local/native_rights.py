@@ -56,6 +56,8 @@ def _arn(template: str, machine: Machine, properties: dict, default_name: str) -
     def fill(match: re.Match) -> str:
         found = properties.get(match[1]) or default_name
         value = str(found[0] if isinstance(found, list) else found)
+        if match[1] == "FunctionName" and ":function:" in value:
+            return value.partition(":function:")[2].split(":")[0]
         return value.rpartition(":")[2] if match[1] != "ServiceToken" else value
 
     text = re.sub(r"\{(\w+)\}", fill, template)

@@ -7,6 +7,7 @@ import importlib
 
 from local.engines.layers import SEAMS as LAYER_SEAMS
 from local.functions import SEAMS as FUNCTION_SEAMS
+from local.sam import SEAMS as SAM_SEAMS
 
 SEAMS: tuple[tuple[str, str], ...] = (
     ("ministack.app", "SERVICE_HANDLERS"),
@@ -46,6 +47,7 @@ SEAMS: tuple[tuple[str, str], ...] = (
     ("ministack.services.sts", "register_session"),
     *FUNCTION_SEAMS,
     *LAYER_SEAMS,
+    *SAM_SEAMS,
 )
 
 

@@ -17,7 +17,7 @@ from local.buildspec import Files
 from local.machine import Credentials, Machine
 
 # what pip, uv and TLS need of this machine's settings
-INHERITED = re.compile(r"(PIP|UV)_\w+|\w*CA_?(BUNDLE|INFO)|SSL_CERT_\w+|NIX_SSL_CERT_FILE|(HTTPS?|NO|ALL)_PROXY", re.IGNORECASE)
+INHERITED = re.compile(r"(PIP|UV)_\w+|\w*CA_?(BUNDLE|INFO)|(NIX_)?SSL_CERT_\w+|(HTTPS?|NO|ALL)_PROXY", re.IGNORECASE)
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NOT_PRIVILEGED = ("Cannot connect to the Docker daemon. This build is not privileged: "
                   "set the environment's PrivilegedMode of the CodeBuild project")
@@ -27,7 +27,8 @@ if [ -f "$1/shell" ]; then . "$1/shell" 2>/dev/null; cd "$(cat "$1/folder")"; fi
 export CODEBUILD_BUILD_SUCCEEDING=$2
 __codebuild_leave() {
     pwd > "$1/folder"
-    { declare -p | grep -Ev '^declare -[^ ]*r|^declare -[^ ]+ (BASH|DIRSTACK|FUNCNAME|GROUPS|PIPESTATUS|_=)'; declare -f; } > "$1/shell"
+    declare -p | grep -Ev '^declare -([^ ]*r|[^ ]+ (BASH|DIRSTACK|FUNCNAME|GROUPS|PIPESTATUS|_=))' > "$1/shell"
+    declare -f >> "$1/shell"
     env -0 > "$1/environment"
 }
 trap '__codebuild_status=$?; __codebuild_leave "'"$1"'"; exit $__codebuild_status' EXIT
@@ -45,8 +46,8 @@ class Workspace:
         """Make the folders, the programs of the PATH and the build's own Python."""
         for name in ("src", "bin", "home", "tmp", "state"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
-        programs = {"aws": Path(sys.executable).parent / "aws", "git": shutil.which("git"), "bash": shutil.which("bash")}
-        for name, program in programs.items():
+        aws = Path(sys.executable).parent / "aws"
+        for name, program in (("aws", aws), ("git", shutil.which("git")), ("bash", shutil.which("bash"))):
             self._front(name, f'exec {shlex.quote(str(program))} "$@"')
         if privileged:
             self._machine.engine.install_docker(self.folder / "bin")  # type: ignore[union-attr]
@@ -64,8 +65,8 @@ class Workspace:
         """Make an environment that a build may install into; without uv, or its cache, it takes longer."""
         environment = os.environ | {"UV_CACHE_DIR": self._caches()["UV_CACHE_DIR"]}
         target = str(self.folder / "python")
-        made = subprocess.run([sys.executable, "-m", "uv", "venv", "--quiet", "--seed", "--python", sys.executable, target],
-                              env=environment, capture_output=True)
+        words = ["-m", "uv", "venv", "--quiet", "--seed", "--python", sys.executable, target]
+        made = subprocess.run([sys.executable, *words], env=environment, capture_output=True)
         if made.returncode:
             subprocess.run([sys.executable, "-m", "venv", "--clear", target], check=True, capture_output=True)
 

@@ -1,9 +1,10 @@
 """CodeBuild: projects and builds; a build runs its buildspec for real (local/build.py).
 
-What a pipeline's build action does inside AWS it does here by StartBuild: S3 locations for sources and artifacts, and
-``CODEBUILD_INITIATOR`` and ``CODEBUILD_RESOLVED_SOURCE_VERSION`` among the variables, which StartBuild takes as its own.
+What a pipeline's build action does inside AWS it does here by StartBuild: S3 locations for sources and artifacts, and,
+among the variables, ``CODEBUILD_INITIATOR`` and ``CODEBUILD_RESOLVED_SOURCE_VERSION``, taken as CodeBuild's own.
 """
 
+import shutil
 import uuid
 from typing import Any
 
@@ -67,11 +68,13 @@ class CodeBuild(Service):
 
     def __init__(self, machine: Machine) -> None:
         super().__init__(machine)
-        self._projects, self._builds = machine.store.table("codebuild-projects"), machine.store.table("codebuild-builds")
+        self._projects = machine.store.table("codebuild-projects")
+        self._builds = machine.store.table("codebuild-builds")
         self._running: dict[str, Build] = {}
 
     def setup(self) -> None:
         """Fail the builds that the machine's end interrupted."""
+        shutil.rmtree(self.machine.data / "codebuild", ignore_errors=True)
         for key, build in self._builds.items():
             if not build["buildComplete"]:
                 now = self.machine.clock.now()
@@ -95,7 +98,8 @@ class CodeBuild(Service):
         ids = request.get("ids") or ([request["id"]] if operation.name == "StopBuild" else [])
         names = request.get("names") or [identifier.rpartition(":")[0] for identifier in ids]
         if operation.name not in ("BatchGetProjects", "BatchGetBuilds", "StopBuild"):
-            return super().authorize(operation, request, call)
+            super().authorize(operation, request, call)
+            return
         for name in dict.fromkeys(names):
             call.authorize(f"codebuild:{operation.name}", self.machine.arn("codebuild", f"project/{name}"))
 
@@ -165,8 +169,8 @@ class CodeBuild(Service):
         self._running = {key: build for key, build in self._running.items() if build.thread.is_alive()}
         running = [key for key in self._running if key.startswith(f"{project['name']}:")]
         if len(running) >= project.get("concurrentBuildLimit", len(running) + 1):
-            raise ServiceError("AccountLimitExceededException", f"Project {project['name']} runs {len(running)} builds, "
-                               "its concurrentBuildLimit. Wait for one to end.")
+            raise ServiceError("AccountLimitExceededException", f"Project {project['name']} runs {len(running)} "
+                               "builds, its concurrentBuildLimit. Wait for one to end.")
 
     def _record(self, project: dict, request: dict, call: Call) -> dict:
         """Return a new build's record; ``effective`` and ``token`` are for ourselves."""
@@ -179,8 +183,8 @@ class CodeBuild(Service):
             "source", "secondarySources", "sourceVersion", "secondarySourceVersions", "cache", "environment",
             "serviceRole", "timeoutInMinutes", "queuedTimeoutInMinutes", "vpcConfig", "encryptionKey")}
         return shown | {
-            "id": f"{name}:{unique}", "arn": self.machine.arn("codebuild", f"build/{name}:{unique}"), "projectName": name,
-            "buildNumber": number, "startTime": now, "currentPhase": "SUBMITTED", "buildStatus": "IN_PROGRESS",
+            "id": f"{name}:{unique}", "arn": self.machine.arn("codebuild", f"build/{name}:{unique}"),
+            "projectName": name, "buildNumber": number, "startTime": now, "currentPhase": "SUBMITTED", "buildStatus": "IN_PROGRESS",
             "phases": [], "buildComplete": False, "initiator": variables.get("CODEBUILD_INITIATOR", caller),
             "logs": self._logs(project, unique), "effective": project, "token": request.get("idempotencyToken")}
 

@@ -179,7 +179,8 @@ class CodeCommit(Service):
 
     def get_branch(self, request: dict, call: Call) -> dict:
         branch = request["branchName"]
-        return {"branch": {"branchName": branch, "commitId": self._commit(request["repositoryName"], branch, branch=True)}}
+        commit = self._commit(request["repositoryName"], branch, branch=True)
+        return {"branch": {"branchName": branch, "commitId": commit}}
 
     def list_branches(self, request: dict, call: Call) -> dict:
         references = repository(self.machine, request["repositoryName"]).references()
@@ -205,7 +206,8 @@ class CodeCommit(Service):
         form = "%T%x00%P%x00%B%x00%an%x00%ae%x00%at%x00%cn%x00%ce%x00%ct"
         tree, parents, message, *people = git.run(
             "show", "--no-patch", f"--format={form}", wanted).decode(errors="replace").rstrip("\n").split("\0")
-        author, committer = ({"name": one[0], "email": one[1], "date": f"{one[2]} +0000"} for one in (people[:3], people[3:]))
+        author, committer = ({"name": name, "email": email, "date": f"{date} +0000"}
+                             for name, email, date in (people[:3], people[3:]))
         return {"commit": {"commitId": wanted, "treeId": tree, "parents": parents.split(), "message": message,
                            "author": author, "committer": committer, "additionalData": ""}}
 
@@ -271,11 +273,13 @@ class CodeCommit(Service):
         git = repository(self.machine, name)
         head = git.references().get(f"refs/heads/{branch}")
         if head and not parent:
-            raise ServiceError("ParentCommitIdRequiredException", f"Branch {branch} has commits: parentCommitId is required")
+            raise ServiceError("ParentCommitIdRequiredException",
+                               f"Branch {branch} has commits: parentCommitId is required")
         if head != parent:
             raise ServiceError("ParentCommitIdOutdatedException", f"Branch {branch} is at {head}, not at {parent}")
         try:
-            commit = git.commit(branch, edits, request.get("commitMessage", ""), author, request.get("email", ""), parent)
+            commit = git.commit(branch, edits, request.get("commitMessage", ""), author,
+                                request.get("email", ""), parent)
         except GitError as error:
             raise ServiceError("InvalidPathException", str(error)) from None
         announce(self.machine, name)

@@ -2,32 +2,20 @@
 
 import json
 import re
-import secrets
-import threading
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-from local.machine import AccessDeniedError, Credentials, Machine
+from local.launches import Launches, new_id
+from local.machine import Machine
 from local.service import Call, Service, ServiceError, UnsupportedError
 from local.store import Table
 
-PRINCIPAL = "servicecatalog.amazonaws.com"
-POLL_SECONDS = 0.3
 CAPABILITIES = ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
-# what ends a record well, and the product's status when it ends badly
-OPERATIONS = {"PROVISION_PRODUCT": ("CREATE_COMPLETE", "ERROR"), "UPDATE_PROVISIONED_PRODUCT": ("UPDATE_COMPLETE", "TAINTED"),
-              "TERMINATE_PROVISIONED_PRODUCT": ("DELETE_COMPLETE", "TAINTED")}
 DESCRIPTIVE = ("Name", "Owner", "Description", "Distributor", "SupportDescription", "SupportEmail", "SupportUrl",
                "DisplayName", "ProviderName")
-
-
-def _new(prefix: str) -> str:
-    """Return an id as Service Catalog makes them."""
-    return f"{prefix}-{secrets.token_hex(7)[:13]}"
 
 
 def _invalid(message: str) -> ServiceError:
@@ -43,28 +31,23 @@ class ServiceCatalog(Service):
 
     service_name = "servicecatalog"
     resources = {
-        **dict.fromkeys(("Portfolio",), "portfolio/{Id}"), **dict.fromkeys(("Product", "ProductAsAdmin"), "product/{Id}"),
+        "Portfolio": "portfolio/{Id}", **dict.fromkeys(("Product", "ProductAsAdmin"), "product/{Id}"),
         **dict.fromkeys(("AssociateProductWithPortfolio", "DisassociateProductFromPortfolio", "PrincipalsForPortfolio",
-                         "AssociatePrincipalWithPortfolio", "DisassociatePrincipalFromPortfolio"), "portfolio/{PortfolioId}"),
+                         "AssociatePrincipalWithPortfolio", "DisassociatePrincipalFromPortfolio"),
+                        "portfolio/{PortfolioId}"),
         **dict.fromkeys(("ProvisioningArtifact", "ProvisioningArtifacts", "ProvisionProduct", "LaunchPaths",
                          "ProvisioningParameters", "PortfoliosForProduct"), "product/{ProductId}")}
 
     def __init__(self, machine: Machine) -> None:
         super().__init__(machine)
-        self._portfolios, self._products, self._constraints, self._provisioned, self._records = (
-            machine.store.table(f"servicecatalog-{name}")
-            for name in ("portfolios", "products", "constraints", "provisioned", "records"))
+        self._portfolios, self._products, self._constraints = (
+            machine.store.table(f"servicecatalog-{name}") for name in ("portfolios", "products", "constraints"))
+        self._launches = Launches(machine)
+        self._provisioned, self._records = self._launches.provisioned, self._launches.records
 
     def setup(self) -> None:
         """Take up again the records whose stack was under way."""
-        for key, record in self._records.items():
-            if record["Status"] in ("CREATED", "IN_PROGRESS"):
-                self._watch(key, self._resume)
-
-    def _resume(self, client: BaseClient, pp: dict) -> str:
-        if "StackId" not in pp:
-            raise _invalid("The local AWS was stopped before the stack existed. Provision the product again.")
-        return pp["StackId"]
+        self._launches.resume()
 
     def resource_arn(self, operation: str, request: dict) -> str:
         """Return the ARN, whose service part is ``catalog``."""
@@ -89,7 +72,7 @@ class ServiceCatalog(Service):
     # Portfolios
 
     def create_portfolio(self, request: dict, call: Call) -> dict:
-        key = _new("port")
+        key = new_id("port")
         self._portfolios[key] = {
             "Id": key, "ARN": self._arn("portfolio", key), "CreatedTime": self.machine.clock.now(),
             "Tags": request.get("Tags", []), "products": [], "principals": {},
@@ -152,9 +135,10 @@ class ServiceCatalog(Service):
     def create_product(self, request: dict, call: Call) -> dict:
         if request["ProductType"] != "CLOUD_FORMATION_TEMPLATE" or "ProvisioningArtifactParameters" not in request:
             raise UnsupportedError(f"Service Catalog's product type {request['ProductType']} without a template")
-        key, artifact = _new("prod"), self._artifact(request["ProvisioningArtifactParameters"], call)
+        key, artifact = new_id("prod"), self._artifact(request["ProvisioningArtifactParameters"], call)
         self._products[key] = {
-            "Id": key, "CreatedTime": self.machine.clock.now(), "Tags": request.get("Tags", []), "artifacts": [artifact],
+            "Id": key, "CreatedTime": self.machine.clock.now(), "Tags": request.get("Tags", []),
+            "artifacts": [artifact],
             **{name: request[name] for name in DESCRIPTIVE if name in request}}
         return {"ProductViewDetail": self._detail(self._products[key]), "ProvisioningArtifactDetail": artifact,
                 "Tags": request.get("Tags", [])}
@@ -169,7 +153,7 @@ class ServiceCatalog(Service):
             self.machine.client("s3", call.credentials).get_object(Bucket=bucket, Key=key)["Body"].read()
         except ClientError as error:
             raise _invalid(f"The template at {url} cannot be read: {error}") from None
-        return {"Id": _new("pa"), "Name": parameters.get("Name", "v1"), "Description": parameters.get("Description"),
+        return {"Id": new_id("pa"), "Name": parameters.get("Name", "v1"), "Description": parameters.get("Description"),
                 "Type": parameters.get("Type", "CLOUD_FORMATION_TEMPLATE"), "CreatedTime": self.machine.clock.now(),
                 "Active": True, "Guidance": "DEFAULT", "TemplateUrl": url}
 
@@ -178,8 +162,8 @@ class ServiceCatalog(Service):
                           "ShortDescription": product.get("Description"), "Type": "CLOUD_FORMATION_TEMPLATE"}
 
     def _detail(self, product: dict) -> dict:
-        return {"ProductViewSummary": self._summary(product), "Status": "CREATED", "CreatedTime": product["CreatedTime"],
-                "ProductARN": self._arn("product", product["Id"])}
+        return {"ProductViewSummary": self._summary(product), "Status": "CREATED",
+                "CreatedTime": product["CreatedTime"], "ProductARN": self._arn("product", product["Id"])}
 
     def _product(self, request: dict, key: str = "Id", name: str = "Name") -> dict:
         """Return the product that a request names by id or by name."""
@@ -215,8 +199,10 @@ class ServiceCatalog(Service):
         return {"ProductViewSummaries": [self._summary(each) for each in _searched(found, request)]}
 
     def search_products_as_admin(self, request: dict, call: Call) -> dict:
-        held = self._get(self._portfolios, request["PortfolioId"], "Portfolio")["products"] if "PortfolioId" in request else None
-        found = [product for product in self._products.values() if held is None or product["Id"] in held]
+        found = list(self._products.values())
+        if "PortfolioId" in request:
+            held = self._get(self._portfolios, request["PortfolioId"], "Portfolio")["products"]
+            found = [product for product in found if product["Id"] in held]
         return {"ProductViewDetails": [self._detail(each) for each in _searched(found, request)]}
 
     def create_provisioning_artifact(self, request: dict, call: Call) -> dict:
@@ -224,10 +210,7 @@ class ServiceCatalog(Service):
         artifact = self._artifact(request["Parameters"], call)
         with self._products.edit(request["ProductId"]) as product:
             product["artifacts"].append(artifact)
-        return self._shown(artifact)
-
-    def _shown(self, artifact: dict) -> dict:
-        return {"ProvisioningArtifactDetail": artifact, "Info": {"TemplateUrl": artifact["TemplateUrl"]}, "Status": "AVAILABLE"}
+        return _shown(artifact)
 
     def _version(self, product: dict, request: dict) -> dict:
         """Return the version that a request names; the newest when it names none."""
@@ -238,17 +221,15 @@ class ServiceCatalog(Service):
         return found[-1]
 
     def describe_provisioning_artifact(self, request: dict, call: Call) -> dict:
-        return self._shown(self._version(self._product(request, "ProductId", "ProductName"), request))
-
-    def list_provisioning_artifacts(self, request: dict, call: Call) -> dict:
-        return {"ProvisioningArtifactDetails": self._product(request, "ProductId")["artifacts"]}
+        return _shown(self._version(self._product(request, "ProductId", "ProductName"), request))
 
     def update_provisioning_artifact(self, request: dict, call: Call) -> dict:
         wanted = self._version(self._product(request, "ProductId"), request)["Id"]
         with self._products.edit(request["ProductId"]) as product:
             artifact = next(each for each in product["artifacts"] if each["Id"] == wanted)
-            artifact.update({name: request[name] for name in ("Name", "Description", "Active", "Guidance") if name in request})
-        return self._shown(artifact)
+            changeable = ("Name", "Description", "Active", "Guidance")
+            artifact.update({name: request[name] for name in changeable if name in request})
+        return _shown(artifact)
 
     def delete_provisioning_artifact(self, request: dict, call: Call) -> None:
         artifact = self._version(self._product(request, "ProductId"), request)
@@ -264,7 +245,7 @@ class ServiceCatalog(Service):
             raise ServiceError("DuplicateResourceException", "The product has a launch constraint in this portfolio.")
         if request["ProductId"] not in self._get(self._portfolios, request["PortfolioId"], "Portfolio")["products"]:
             raise ServiceError("ResourceNotFoundException", f"Product {request['ProductId']} not found in portfolio.")
-        key = _new("cons")
+        key = new_id("cons")
         self._constraints[key] = {"ConstraintId": key, "Owner": self.machine.account_id, **{
             name: request.get(name) for name in ("PortfolioId", "ProductId", "Type", "Description", "Parameters")}}
         return self.describe_constraint({"Id": key}, call)
@@ -299,8 +280,9 @@ class ServiceCatalog(Service):
 
     def _usable(self, product: str, call: Call) -> list[dict]:
         """Return the portfolios that give a product to the caller; the account's root has them all."""
+        caller = call.principal
         return [portfolio for portfolio in self._holding(product)
-                if call.principal.endswith(":root") or any(_same(call.principal, arn) for arn in portfolio["principals"])]
+                if caller.endswith(":root") or any(_same(caller, arn) for arn in portfolio["principals"])]
 
     def _paths(self, product: str, call: Call) -> list[dict]:
         return [{"Id": _path(portfolio), "Name": portfolio["DisplayName"], "ConstraintSummaries": (
@@ -347,22 +329,22 @@ class ServiceCatalog(Service):
                 return {"RecordDetail": self._records[pp["LastProvisioningRecordId"]]}
             if pp["Name"] == name:
                 raise _invalid(f"A provisioned product named {name} already exists.")
-        constraint, key = self._constraint(portfolio["Id"], product["Id"]), _new("pp")
+        constraint, key = self._constraint(portfolio["Id"], product["Id"]), new_id("pp")
         self._provisioned[key] = {
-            "Id": key, "Name": name, "Arn": self.machine.arn("servicecatalog", f"stack/{name}/{key}"), "Type": "CFN_STACK",
-            "CreatedTime": self.machine.clock.now(), "IdempotencyToken": token, "ProductId": product["Id"],
-            "ProductName": product["Name"], "ProvisioningArtifactId": artifact["Id"], "UserArn": call.principal,
-            "ProvisioningArtifactName": artifact["Name"], "Tags": request.get("Tags", []), "path": _path(portfolio),
-            "LaunchRoleArn": json.loads(constraint["Parameters"])["RoleArn"] if constraint else None, "caller": call.access_key,
-            "parameters": {each["Key"]: each.get("Value", "") for each in request.get("ProvisioningParameters", [])},
-            "notifications": request.get("NotificationArns", [])}
-        return self._begin(key, "PROVISION_PRODUCT", lambda client, pp: client.create_stack(
+            "Id": key, "Name": name, "Arn": self.machine.arn("servicecatalog", f"stack/{name}/{key}"),
+            "Type": "CFN_STACK", "path": _path(portfolio), "caller": call.access_key, "CreatedTime": self.machine.clock.now(),
+            "IdempotencyToken": token, "ProductId": product["Id"], "ProductName": product["Name"], "ProvisioningArtifactId": artifact["Id"],
+            "ProvisioningArtifactName": artifact["Name"], "Tags": request.get("Tags", []), "UserArn": call.principal,
+            "LaunchRoleArn": json.loads(constraint["Parameters"])["RoleArn"] if constraint else None,
+            "parameters": {each["Key"]: each.get("Value", "") for each in request.get("ProvisioningParameters", [])}}
+        return {"RecordDetail": self._launches.begin(key, "PROVISION_PRODUCT", lambda client, pp: client.create_stack(
             StackName=f"SC-{self.machine.account_id}-{key}", **self._stack(pp, artifact),
-            NotificationARNs=pp["notifications"])["StackId"])
+            NotificationARNs=request.get("NotificationArns", []))["StackId"])}
 
     def _stack(self, pp: dict, artifact: dict) -> dict:
+        parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in pp["parameters"].items()]
         return {"TemplateURL": self._local(artifact), "Capabilities": CAPABILITIES, "Tags": pp["Tags"],
-                "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in pp["parameters"].items()]}
+                "Parameters": parameters}
 
     def update_provisioned_product(self, request: dict, call: Call) -> dict:
         pp = self._named(request)
@@ -373,12 +355,12 @@ class ServiceCatalog(Service):
         known = {each["ParameterKey"] for each in self._parameters(artifact)}
         given = {each["Key"]: each.get("Value", "") for each in request.get("ProvisioningParameters", [])
                  if not each.get("UsePreviousValue")}
-        with self._provisioned.edit(pp["Id"]) as pp:
-            pp.update(ProvisioningArtifactId=artifact["Id"], ProvisioningArtifactName=artifact["Name"],
-                      Tags=request.get("Tags", pp["Tags"]), caller=call.access_key,
-                      parameters={key: value for key, value in pp["parameters"].items() if key in known} | given)
-        return self._begin(pp["Id"], "UPDATE_PROVISIONED_PRODUCT", lambda client, pp: client.update_stack(
-            StackName=pp["StackId"], **self._stack(pp, artifact))["StackId"])
+        kept = {key: value for key, value in pp["parameters"].items() if key in known}
+        return {"RecordDetail": self._launches.begin(
+            pp["Id"], "UPDATE_PROVISIONED_PRODUCT", lambda client, pp: client.update_stack(
+                StackName=pp["StackId"], **self._stack(pp, artifact))["StackId"],
+            parameters=kept | given, Tags=request.get("Tags", pp["Tags"]), caller=call.access_key,
+            ProvisioningArtifactId=artifact["Id"], ProvisioningArtifactName=artifact["Name"])}
 
     def terminate_provisioned_product(self, request: dict, call: Call) -> dict:
         if request.get("RetainPhysicalResources"):
@@ -390,94 +372,14 @@ class ServiceCatalog(Service):
                 client.delete_stack(StackName=pp["StackId"])
             return pp.get("StackId", "")
 
-        return self._begin(pp["Id"], "TERMINATE_PROVISIONED_PRODUCT", delete)
+        return {"RecordDetail": self._launches.begin(pp["Id"], "TERMINATE_PROVISIONED_PRODUCT", delete)}
 
     def _named(self, request: dict) -> dict:
         """Return the provisioned product that a request names by id or name."""
-        key, name = request.get("ProvisionedProductId", request.get("Id")), request.get("ProvisionedProductName", request.get("Name"))
+        key = request.get("ProvisionedProductId", request.get("Id"))
+        name = request.get("ProvisionedProductName", request.get("Name"))
         found = [pp for pp in self._provisioned.values() if key == pp["Id"] or (key is None and name == pp["Name"])]
         return found[0] if found else self._get(self._provisioned, str(key or name), "Provisioned product")
-
-    # Records
-
-    def _begin(self, key: str, kind: str, start: Callable[[BaseClient, dict], str]) -> dict:
-        """Open a record for an operation on a provisioned product and carry it out on a thread."""
-        now, record = self.machine.clock.now(), _new("rec")
-        with self._provisioned.edit(key) as pp:
-            if pp.get("Status") == "UNDER_CHANGE":
-                raise _invalid(f"Provisioned product {pp['Name']} is under change. Wait for {pp['LastRecordId']}.")
-            last = {"LastRecordId": record} | ({} if kind.startswith("TERMINATE") else {"LastProvisioningRecordId": record})
-            pp.update(last, Status="UNDER_CHANGE", StatusMessage=None)
-        self._records[record] = {
-            "RecordId": record, "RecordType": kind, "Status": "CREATED", "CreatedTime": now, "UpdatedTime": now,
-            "ProvisionedProductId": key, "ProvisionedProductName": pp["Name"], "ProvisionedProductType": "CFN_STACK",
-            "ProductId": pp["ProductId"], "ProvisioningArtifactId": pp["ProvisioningArtifactId"], "PathId": pp["path"],
-            "LaunchRoleArn": pp["LaunchRoleArn"], "RecordErrors": [], "RecordTags": pp["Tags"], "outputs": []}
-        answer = self._records[record]
-        self._watch(record, start)
-        return {"RecordDetail": answer}
-
-    def _watch(self, record: str, start: Callable[[BaseClient, dict], str]) -> None:
-        threading.Thread(target=self._follow, args=(record, start), name=record, daemon=True).start()
-
-    def _follow(self, key: str, start: Callable[[BaseClient, dict], str]) -> None:
-        """Start a stack's operation, wait for its end and close the record."""
-        record = self._records[key]
-        errors, outputs = [], []
-        try:
-            client = self.machine.client("cloudformation", self._credentials(record))
-            stack = start(client, self._provisioned[record["ProvisionedProductId"]])
-            self._note(record, key, stack)
-            status, outputs = self._settle(client, stack)
-            if status != OPERATIONS[record["RecordType"]][0]:
-                errors = [{"Code": "StackFailed", "Description": f"Stack {stack} is {status}: {_reason(client, stack)}"}]
-        except (ClientError, AccessDeniedError, ServiceError) as error:
-            errors = [{"Code": "LaunchFailed", "Description": f"{record['LaunchRoleArn'] or 'The caller'}: {error}"}]
-        except Exception:
-            if not self.machine.stopping.is_set():
-                raise
-        if not self.machine.stopping.is_set():
-            self._close(record, errors, outputs)
-
-    def _credentials(self, record: dict) -> Credentials:
-        """Return the launch role's credentials, the caller's where the product has no launch constraint."""
-        pp = self._provisioned[record["ProvisionedProductId"]]
-        if pp["LaunchRoleArn"]:
-            return self.machine.session(pp["LaunchRoleArn"], PRINCIPAL, f"SC-{pp['Id']}")
-        return Call(self.machine, pp["caller"]).credentials
-
-    def _note(self, record: dict, key: str, stack: str) -> None:
-        with self._provisioned.edit(record["ProvisionedProductId"]) as pp:
-            pp.update({"StackId": stack, "PhysicalId": stack} if stack else {})
-        with self._records.edit(key) as saved:
-            saved.update(Status="IN_PROGRESS", UpdatedTime=self.machine.clock.now())
-
-    def _settle(self, client: BaseClient, stack: str) -> tuple[str, list[dict]]:
-        """Wait until a stack rests; return its status and outputs."""
-        while stack:
-            try:
-                found = client.describe_stacks(StackName=stack)["Stacks"][0]
-            except ClientError as error:
-                if "does not exist" in str(error):
-                    break
-                raise
-            if not found["StackStatus"].endswith("_IN_PROGRESS"):
-                return found["StackStatus"], [{"OutputKey": "CloudformationStackARN", "OutputValue": stack}] + found.get("Outputs", [])
-            if self.machine.stopping.wait(POLL_SECONDS):
-                return "STOPPED", []
-        return "DELETE_COMPLETE", []
-
-    def _close(self, record: dict, errors: list[dict], outputs: list[dict]) -> None:
-        status, key, now = "FAILED" if errors else "SUCCEEDED", record["RecordId"], self.machine.clock.now()
-        good = not errors
-        if good and record["RecordType"] == "TERMINATE_PROVISIONED_PRODUCT":
-            self._provisioned.pop(record["ProvisionedProductId"], None)
-        else:
-            with self._provisioned.edit(record["ProvisionedProductId"]) as pp:
-                pp.update({"Status": "AVAILABLE", "LastSuccessfulProvisioningRecordId": key, "outputs": outputs} if good else {
-                    "Status": OPERATIONS[record["RecordType"]][1], "StatusMessage": errors[0]["Description"]})
-        with self._records.edit(key) as saved:
-            saved.update(Status=status, RecordErrors=errors, outputs=outputs, UpdatedTime=now)
 
     def describe_record(self, request: dict, call: Call) -> dict:
         record = self._get(self._records, request["Id"], "Record")
@@ -485,25 +387,14 @@ class ServiceCatalog(Service):
             {"OutputKey": each["OutputKey"], "OutputValue": each["OutputValue"], "Description": each.get("Description")}
             for each in record["outputs"]]}
 
-    def list_record_history(self, request: dict, call: Call) -> dict:
-        wanted = request.get("SearchFilter", {}).get("Value")
-        return {"RecordDetails": [record for record in self._records.values()
-                                  if wanted in (None, record["ProvisionedProductId"], record["ProductId"])][::-1]}
-
     def describe_provisioned_product(self, request: dict, call: Call) -> dict:
         return {"ProvisionedProductDetail": self._named(request)}
 
-    def get_provisioned_product_outputs(self, request: dict, call: Call) -> dict:
-        return {"Outputs": [each for each in self._named(request).get("outputs", [])
-                            if each["OutputKey"] in request.get("OutputKeys", [each["OutputKey"]])]}
-
     def search_provisioned_products(self, request: dict, call: Call) -> dict:
         queries = [query.partition(":") for query in request.get("Filters", {}).get("SearchQuery", [])]
-        found = [pp for pp in self._provisioned.values() if all(_matches(pp, name, value) for name, _, value in queries)]
+        found = [pp for pp in self._provisioned.values()
+                 if all(_matches(pp, name, value) for name, _, value in queries)]
         return {"ProvisionedProducts": found, "TotalResultsCount": len(found)}
-
-    def scan_provisioned_products(self, request: dict, call: Call) -> dict:
-        return {"ProvisionedProducts": list(self._provisioned.values())}
 
 
 def place_of(url: str) -> tuple[str, str]:
@@ -517,6 +408,11 @@ def place_of(url: str) -> tuple[str, str]:
     return bucket, key
 
 
+def _shown(artifact: dict) -> dict:
+    return {"ProvisioningArtifactDetail": artifact, "Status": "AVAILABLE",
+            "Info": {"TemplateUrl": artifact["TemplateUrl"]}}
+
+
 def _path(portfolio: dict) -> str:
     return f"lpv2-{portfolio['Id'].removeprefix('port-')}"
 
@@ -525,7 +421,8 @@ def _same(principal: str, association: str) -> bool:
     """Whether a caller is the role, user or group member that a portfolio is shared with."""
     session = re.fullmatch(r"arn:[\w-]+:sts::(\d+):assumed-role/([^/]+)/.*", principal)
     if session:
-        return re.fullmatch(rf"arn:[\w-]+:iam::{session[1]}:role/(.*/)?{re.escape(session[2])}", association) is not None
+        role = rf"arn:[\w-]+:iam::{session[1]}:role/(.*/)?{re.escape(session[2])}"
+        return re.fullmatch(role, association) is not None
     return principal == association
 
 
@@ -539,17 +436,5 @@ def _searched(products: list[dict], request: dict) -> list[dict]:
 
 
 def _matches(pp: dict, name: str, value: str) -> bool:
-    return str({key.lower(): item for key, item in pp.items()}.get(name.lower(), "")).lower() == value.lower().strip('"')
-
-
-def _reason(client: BaseClient, stack: str) -> str:
-    """Return what CloudFormation says of the resource that failed first in the stack's last operation."""
-    reasons = []
-    for event in client.describe_stack_events(StackName=stack)["StackEvents"]:  # the newest first
-        reason = event.get("ResourceStatusReason", "")
-        if event["ResourceStatus"].endswith("_FAILED") and "cancelled" not in reason and event["ResourceType"] != "AWS::CloudFormation::Stack":
-            reasons.append(f"{event['LogicalResourceId']} ({event['ResourceType']}): {reason}")
-        if event["ResourceType"] == "AWS::CloudFormation::Stack" and event["ResourceStatus"] in (
-                "CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"):
-            break
-    return reasons[-1] if reasons else "see the stack's events"
+    shown = {key.lower(): str(item).lower() for key, item in pp.items()}
+    return shown.get(name.lower(), "") == value.lower().strip('"')

@@ -1,0 +1,28 @@
+"""SAM's transform with the stack's parameter values, which ministack leaves out: some properties must be literal."""
+
+import contextvars
+from typing import Any
+
+from local.machine import Machine
+
+SEAMS = tuple((f"ministack.services.cloudformation.{module}", "_apply_transforms")
+              for module in ("engine", "handlers", "changesets")) + (
+    ("ministack.services.cloudformation.engine", "_transform_parameters"),
+    ("samtranslator.translator.transform", "transform"))
+_values: contextvars.ContextVar[dict] = contextvars.ContextVar("stack_parameters")
+
+
+def install(machine: Machine) -> None:
+    """Put the parameter values at ministack's call of the transform."""
+    from ministack.services.cloudformation import changesets, engine, handlers
+    from samtranslator.translator import transform
+
+    apply, translate = engine._apply_transforms, transform.transform
+
+    def apply_transforms(template: dict, provided: Any = None, previous: Any = None) -> Any:
+        _values.set(engine._transform_parameters(template, provided, previous))
+        return apply(template, provided, previous)
+
+    for module in (engine, handlers, changesets):
+        module._apply_transforms = apply_transforms
+    transform.transform = lambda template, _, policies: translate(template, dict(_values.get()), policies)
