@@ -94,11 +94,16 @@ class Gateway:
         saver = threading.Thread(target=self._save_regularly, daemon=True)
         saver.start()
         announcer = asyncio.create_task(self._announce(ready))
+
+        async def asked_to_stop() -> None:
+            await stop.wait()
+            await asyncio.to_thread(self._stop_services)  # their last logs and captures still need the endpoint
+
         try:
-            await serve(self, config, shutdown_trigger=stop.wait)  # type: ignore[arg-type]
+            await serve(self, config, shutdown_trigger=asked_to_stop)  # type: ignore[arg-type]
         finally:
             announcer.cancel()
-            await asyncio.to_thread(self.stop)
+            await asyncio.to_thread(self._stop_processes)
 
     async def _announce(self, ready: Callable[[], None]) -> None:
         while True:
@@ -117,12 +122,13 @@ class Gateway:
         while not self.machine.stopping.wait(SAVE_EVERY_SECONDS):
             save_all(self._native._build_persistence_save_dict())
 
-    def stop(self) -> None:
-        """End services, functions and processes, in that order."""
+    def _stop_services(self) -> None:
         self.machine.stopping.set()
         for service in self._services:
             service.stop()
         self._functions.stop()
+
+    def _stop_processes(self) -> None:
         self.machine.processes.stop_all()
         self.machine.store.close()
 

@@ -60,7 +60,7 @@ def publish(organization: str) -> None:
     """Make what an AWS account already has (a bucket, Studio's role), then publish the organization template."""
     account = boto3.client("sts").get_caller_identity()["Account"]
     bucket, role = f"{organization}-{account}", f"{organization}-studio"
-    boto3.client("s3").create_bucket(Bucket=bucket)
+    boto3.client("s3").create_bucket(Bucket=bucket)  # in us-east-1; elsewhere it needs a LocationConstraint
     trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
                                                      "Principal": {"Service": "sagemaker.amazonaws.com"}}]}
     boto3.client("iam").create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(trust))
@@ -132,9 +132,9 @@ def executions(pipeline: Any, name: str) -> list[dict]:
     return pipeline.list_pipeline_executions(pipelineName=name)["pipelineExecutionSummaries"]
 
 
-def watch(name: str, execution: str, until: str) -> None:
+def watch(name: str, execution: str, until: str, shown: set[str]) -> None:
     """Print each action of a run as it ends, until the action ``until`` has ended or waits for a person."""
-    pipeline, shown = boto3.client("codepipeline"), set()
+    pipeline = boto3.client("codepipeline")
     while True:
         for detail in action_details(pipeline, name, execution):
             key, status = detail["actionExecutionId"], detail["status"]
@@ -202,14 +202,14 @@ def run(steps: Steps, options: argparse.Namespace) -> None:
         name = create_project(options)
         steps.report["name"] = name
     with steps.step("upload the data"):
-        execution = upload(name)
+        execution, shown = upload(name), set[str]()
         say(f"run {execution} started")
     with steps.step("watch the pipeline: build, train, gate, deploy to dev"):
-        watch(name, execution, "Approval")
+        watch(name, execution, "Approval", shown)
     with steps.step("approve"):
         approve(name)
     with steps.step("watch the pipeline: deploy to production"):
-        watch(name, execution, "Api")
+        watch(name, execution, "Api", shown)
     with steps.step("predict"):
         url = address(stack_output(f"{name}-api", "ApiUrl"), os.environ.get("AWS_ENDPOINT_URL"))
         steps.report |= {"api_url": url, "predictions": predict(url)}

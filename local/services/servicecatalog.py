@@ -220,6 +220,9 @@ class ServiceCatalog(Service):
             raise ServiceError("ResourceNotFoundException", f"ProvisioningArtifact {wanted} not found.")
         return found[-1]
 
+    def list_provisioning_artifacts(self, request: dict, call: Call) -> dict:
+        return {"ProvisioningArtifactDetails": self._product(request, "ProductId")["artifacts"]}
+
     def describe_provisioning_artifact(self, request: dict, call: Call) -> dict:
         return _shown(self._version(self._product(request, "ProductId", "ProductName"), request))
 
