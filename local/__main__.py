@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=4566, help="port of the endpoint (4566)")
     parser.add_argument("--data", type=Path, default=Path("build/local"), help="folder of the state (build/local)")
     parser.add_argument("--speed", type=float, default=60.0, help="how much shorter AWS's waits are (60; 1 is real)")
+    parser.add_argument("--fresh", action="store_true", help="up: delete the state of a former run first")
     parser.add_argument("--foreground", action="store_true", help="up: stay in this terminal until Ctrl-C")
     return parser
 
@@ -82,6 +83,8 @@ def up(options: argparse.Namespace) -> None:
         raise CommandError(f"already running at http://127.0.0.1:{record['port']} (pid {record['pid']}); "
                            "python -m local down ends it.")
     _port_is_free(options.port)
+    if options.fresh:
+        _delete_state(options.data)
     if options.foreground:
         return _serve(options)
     options.data.mkdir(parents=True, exist_ok=True)
@@ -175,11 +178,15 @@ def reset(options: argparse.Namespace) -> None:
     """Delete the state; the machine must not be running."""
     if _record(options):
         raise CommandError("running; python -m local down first, then reset.")
-    marker = options.data / "state.sqlite"
-    if options.data.exists() and any(options.data.iterdir()) and not marker.exists():
-        raise CommandError(f"{options.data} holds no state of a local AWS; nothing was deleted.")
-    shutil.rmtree(options.data, ignore_errors=True)
+    _delete_state(options.data)
     print(f"state in {options.data} deleted")
+
+
+def _delete_state(data: Path) -> None:
+    """Delete a data folder, unless it holds something else."""
+    if data.exists() and any(data.iterdir()) and not (data / "state.sqlite").exists():
+        raise CommandError(f"{data} holds no state of a local AWS; nothing was deleted.")
+    shutil.rmtree(data, ignore_errors=True)
 
 
 def logs(options: argparse.Namespace) -> None:

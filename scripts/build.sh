@@ -57,7 +57,7 @@ parameters=(
 status() { aws cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].StackStatus' --output text 2> /dev/null; }
 deploy() { # create-stack | update-stack
   aws cloudformation "$1" --stack-name "$stack" --template-body file://studio.yml --capabilities CAPABILITY_NAMED_IAM \
-    --parameters "${parameters[@]}" 2>&1 > /dev/null
+    --parameters "${parameters[@]}" 2>&1
 }
 if [ "$(status)" = ROLLBACK_COMPLETE ]; then # a first create that failed cannot be updated
   aws cloudformation delete-stack --stack-name "$stack"

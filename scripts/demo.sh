@@ -10,12 +10,9 @@ if [ $# -gt 1 ] || { [ $# -eq 1 ] && [ "$1" != --keep ]; }; then
 fi
 bash scripts/setup.sh
 port=${DEMO_PORT:-4566} data=build/demo/local
-if .venv/bin/python -m local status --data "$data" > /dev/null 2>&1; then
-  echo "demo: a former demo is still running. End it: .venv/bin/python -m local down --data $data" >&2
-  exit 1
-fi
-rm -rf build/demo
-.venv/bin/python -m local up --data "$data" --port "$port" > /dev/null
+# It starts from nothing each time; while a former demo is still running, "up" says so and how to end it.
+.venv/bin/python -m local up --fresh --data "$data" --port "$port" > /dev/null
+rm -f build/demo/report.json
 stop() { .venv/bin/python -m local down --data "$data" >&2; }
 trap stop EXIT
 trap 'exit 130' INT TERM

@@ -21,6 +21,7 @@ if [ "${3:-}" != --yes ]; then
   exit 1
 fi
 versions() {
+  # shellcheck disable=SC2016 # the backticks are a literal of the query language
   aws s3api list-object-versions --bucket "$bucket" --max-items 1000 --output json \
     --query '{Objects: [Versions, DeleteMarkers][][].{Key: Key, VersionId: VersionId}, Quiet: `true`}'
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, LocalAws
+from tests.local.local_aws import ROOT, LocalAws
 
 LABELS = [0, 0, 1, 0, 0]
 
