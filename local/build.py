@@ -306,7 +306,8 @@ class Build:
 
     def _key(self, settings: dict, given: str) -> str:
         """Return the object key of an artifact; the buildspec's name counts where the project lets it."""
-        name = given if settings.get("overrideArtifactName") and given else settings.get("name") or self._project["name"]
+        own = settings.get("name") or self._project["name"]
+        name = given if given and settings.get("overrideArtifactName") else own
         unique = self.uuid if settings.get("namespaceType") == "BUILD_ID" else ""
         return "/".join(part.strip("/") for part in (settings.get("path", ""), unique, name) if part.strip("/"))
 

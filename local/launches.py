@@ -62,7 +62,8 @@ class Launches:
     def _follow(self, key: str, start: Start) -> None:
         """Start a stack's operation, wait for its end and close the record."""
         record = self.records[key]
-        errors, outputs = [], []
+        errors: list[dict] = []
+        outputs: list[dict] = []
         try:
             product = self.provisioned[record["ProvisionedProductId"]]
             client = self.machine.client("cloudformation", self._credentials(product))

@@ -54,7 +54,7 @@ class Collection:
             if name.lower() in self._table:
                 raise ServiceError(self.kind.in_use, f"Cannot create already existing {self._words} "
                                    f"\"{self.arn(name)}\": {self.kind.name} must be unique within an AWS "
-                                   "account and region.")
+                                   f"account and region, and {name} already exists.")
             document = {key: value for key, value in request.items() if key != "Tags"}
             self._table[name.lower()] = document | {f"{self.kind.noun}Arn": self.arn(name), "CreationTime": now,
                                                     "LastModifiedTime": now, **members}

@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 from model.settings import Settings
-from model.workflow_input import run_tags, tags
+from model.workflow_input import run_tags, tags, volume_key
 
 STAGES = {"dev": "d", "prd": "p"}
 
@@ -50,6 +50,7 @@ def endpoint(settings: Settings, config: dict[str, Any], stage: str, model_image
         "ModelDataUrl": f"{settings.run_uri}/model/model.tar.gz",
         "EndpointRoleArn": settings.endpoint_role_arn,
         "KmsKeyArn": settings.kms_key_arn,
+        "VolumeKmsKeyArn": volume_key(variant["instance_type"], settings).get("VolumeKmsKeyId", ""),
         "InstanceType": variant["instance_type"],
         "InstanceCount": variant[f"{stage}_instances"],
         "VariantName": variant["name"],

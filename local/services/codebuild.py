@@ -184,7 +184,8 @@ class CodeBuild(Service):
             "serviceRole", "timeoutInMinutes", "queuedTimeoutInMinutes", "vpcConfig", "encryptionKey")}
         return shown | {
             "id": f"{name}:{unique}", "arn": self.machine.arn("codebuild", f"build/{name}:{unique}"),
-            "projectName": name, "buildNumber": number, "startTime": now, "currentPhase": "SUBMITTED", "buildStatus": "IN_PROGRESS",
+            "projectName": name, "buildNumber": number, "startTime": now, "currentPhase": "SUBMITTED",
+            "buildStatus": "IN_PROGRESS",
             "phases": [], "buildComplete": False, "initiator": variables.get("CODEBUILD_INITIATOR", caller),
             "logs": self._logs(project, unique), "effective": project, "token": request.get("idempotencyToken")}
 

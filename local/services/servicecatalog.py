@@ -311,7 +311,8 @@ class ServiceCatalog(Service):
         product = self._product(request, "ProductId", "ProductName")
         self._launch(product["Id"], request, call)
         parameters = self._parameters(self._version(product, request))
-        return {"ProvisioningArtifactParameters": [each | {"IsNoEcho": each.get("NoEcho", False)} for each in parameters]}
+        return {"ProvisioningArtifactParameters": [
+            each | {"IsNoEcho": each.get("NoEcho", False)} for each in parameters]}
 
     def _parameters(self, artifact: dict) -> list[dict]:
         summary = self.machine.client("cloudformation").get_template_summary(TemplateURL=self._local(artifact))
@@ -335,8 +336,9 @@ class ServiceCatalog(Service):
         constraint, key = self._constraint(portfolio["Id"], product["Id"]), new_id("pp")
         self._provisioned[key] = {
             "Id": key, "Name": name, "Arn": self.machine.arn("servicecatalog", f"stack/{name}/{key}"),
-            "Type": "CFN_STACK", "path": _path(portfolio), "caller": call.access_key, "CreatedTime": self.machine.clock.now(),
-            "IdempotencyToken": token, "ProductId": product["Id"], "ProductName": product["Name"], "ProvisioningArtifactId": artifact["Id"],
+            "Type": "CFN_STACK", "path": _path(portfolio), "caller": call.access_key, "IdempotencyToken": token,
+            "CreatedTime": self.machine.clock.now(), "ProductId": product["Id"], "ProductName": product["Name"],
+            "ProvisioningArtifactId": artifact["Id"],
             "ProvisioningArtifactName": artifact["Name"], "Tags": request.get("Tags", []), "UserArn": call.principal,
             "LaunchRoleArn": json.loads(constraint["Parameters"])["RoleArn"] if constraint else None,
             "parameters": {each["Key"]: each.get("Value", "") for each in request.get("ProvisioningParameters", [])}}

@@ -2,15 +2,21 @@
 
 import io
 import json
+import os
 import time
 import uuid
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
+from local.build import Build, PhaseError
+from local.clock import Clock
+from local.machine import Machine
 
 TRUST = {"Version": "2012-10-17", "Statement": [
     {"Effect": "Allow", "Principal": {"Service": "codebuild.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
@@ -73,7 +79,8 @@ def project(aws: Any) -> Project:
     name = f"project-{uuid.uuid4().hex[:8]}"
     iam = aws.client("iam")
     role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
-    actions = ["logs:*", "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "ssm:GetParameter", "sts:GetCallerIdentity"]
+    actions = ["logs:*", "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "ssm:GetParameter",
+               "codecommit:GitPull", "sts:GetCallerIdentity"]
     iam.put_role_policy(RoleName=name, PolicyName="build", PolicyDocument=json.dumps({
         "Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]}))
     aws.client("s3").create_bucket(Bucket=name)
@@ -156,6 +163,19 @@ artifacts: {base-directory: build, files: ["**/*"]}
         assert archive.read("deep/data.txt") == b"data" and archive.read(".who") == b"codepipeline/pipe abc\n"
 
 
+def test_a_source_in_codecommit_is_cloned_at_the_version(project: Project, aws: Any) -> None:
+    codecommit = aws.client("codecommit")
+    codecommit.create_repository(repositoryName=project.name)
+    first = codecommit.put_file(repositoryName=project.name, branchName="main", filePath="word", fileContent=b"old")
+    codecommit.put_file(repositoryName=project.name, branchName="main", filePath="word", fileContent=b"new",
+                        parentCommitId=first["commitId"])
+    build = project.build("version: 0.2\nphases: {build: {commands: ['grep old word', 'git log --oneline']}}\n",
+                          sourceTypeOverride="CODECOMMIT", sourceVersion=first["commitId"],
+                          sourceLocationOverride=f"{aws.endpoint_url}/v1/repos/{project.name}")
+    assert build["buildStatus"] == "SUCCEEDED", project.log(build)
+    assert build["resolvedSourceVersion"] == first["commitId"]
+
+
 def test_a_build_has_its_own_python_and_none_of_the_servers_variables(
         project: Project, aws: Any) -> None:
     aws.client("ssm").put_parameter(Name=f"/{project.name}/word", Value="kept", Type="String")
@@ -233,7 +253,19 @@ phases: {build: {commands: ['echo "$(cat kept/count 2>/dev/null)x" > kept/count'
 cache: {paths: ['kept/**/*']}
 """
     local = {"type": "LOCAL", "modes": ["LOCAL_CUSTOM_CACHE"]}
-    assert [project.log(project.build(buildspec, cacheOverride=local)).splitlines().count("xx") for _ in range(2)] == [0, 1]
+    logs = [project.log(project.build(buildspec, cacheOverride=local)).splitlines() for _ in range(2)]
+    assert [log.count("xx") for log in logs] == [0, 1]
+
+
+def test_a_command_that_outlives_the_timeout_is_ended(tmp_path: Path) -> None:
+    machine = Machine(data=tmp_path, port=0, clock=Clock(), cache=tmp_path / "cache")
+    table = machine.store.table("builds")
+    table["late:1"] = {"effective": {"name": "late", "timeoutInMinutes": 0}}
+    child = machine.processes.start(
+        ["sleep", "600"], env=dict(os.environ), cwd=tmp_path, log=tmp_path / "log", name="late")
+    with pytest.raises(PhaseError, match="Build has timed out after 0 minutes") as caught:
+        Build(machine, table, "late:1")._wait(child)
+    assert caught.value.status == "TIMED_OUT" and child.poll() is not None
 
 
 def test_a_project_that_asks_for_what_is_missing_is_refused(project: Project, aws: Any) -> None:

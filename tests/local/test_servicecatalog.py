@@ -86,7 +86,8 @@ def offer(aws: Any) -> Offer:
     launch = role(aws, f"{name}-launch", {"Service": "servicecatalog.amazonaws.com"}, LAUNCH)
     studio = role(aws, f"{name}-studio", account, ["servicecatalog:*"])
     admin = aws.client("servicecatalog")
-    portfolio = admin.create_portfolio(DisplayName=name, ProviderName="us", IdempotencyToken=name)["PortfolioDetail"]["Id"]
+    made = admin.create_portfolio(DisplayName=name, ProviderName="us", IdempotencyToken=name)
+    portfolio = made["PortfolioDetail"]["Id"]
     created = admin.create_product(
         Name=name, Owner="us", ProductType="CLOUD_FORMATION_TEMPLATE", IdempotencyToken=name,
         Tags=[{"Key": "sagemaker:studio-visibility", "Value": "true"}], ProvisioningArtifactParameters={
@@ -146,7 +147,8 @@ def test_a_product_is_provisioned_updated_and_terminated(offer: Offer, aws: Any)
 
 
 def test_a_caller_without_the_portfolio_is_refused(offer: Offer, aws: Any) -> None:
-    other = acting_as(aws, role(aws, f"{offer.name}-other", {"AWS": "arn:aws:iam::000000000000:root"}, ["servicecatalog:*"]))
+    account = {"AWS": "arn:aws:iam::000000000000:root"}
+    other = acting_as(aws, role(aws, f"{offer.name}-other", account, ["servicecatalog:*"]))
     with pytest.raises(ClientError, match="No launch paths found"):
         offer.provision(other, "refused", Name="refused")
     assert not other.search_products()["ProductViewSummaries"]
