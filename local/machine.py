@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SESSION_SECONDS = 7 * 24 * 3600
 RENEW_BEFORE_SECONDS = 3600
+CLIENTS = 100  # kept for reuse; every run brings credentials of its own
 
 
 class AccessDeniedError(Exception):
@@ -82,14 +83,18 @@ class Machine:
         """Return a client of ``service`` that acts with ``credentials``."""
         key = (service, credentials.access_key)
         with self._lock:
-            if key not in self._clients:
-                self._clients[key] = self._botocore.create_client(
+            client = self._clients.pop(key, None)
+            if client is None:
+                client = self._botocore.create_client(
                     service, region_name=self.region, endpoint_url=self.endpoint_url,
                     aws_access_key_id=credentials.access_key, aws_secret_access_key=credentials.secret_key,
                     aws_session_token=credentials.token,
                     config=Config(retries={"total_max_attempts": 1}, read_timeout=1800, inject_host_prefix=False,
                                   max_pool_connections=50, s3={"addressing_style": "path"}))
-            return self._clients[key]
+            self._clients[key] = client  # the last used stands last
+            if len(self._clients) > CLIENTS:
+                del self._clients[next(iter(self._clients))]
+            return client
 
     def session(self, role_arn: str, service_principal: str, session_name: str) -> Credentials:
         """Assume a role on behalf of a service; raises AccessDeniedError when its trust policy does not name it."""
