@@ -14,11 +14,12 @@ host="${repository_uri%%/*}"
 repository="${repository_uri#*/}"
 
 aws ecr get-login-password | docker login --username AWS --password-stdin "$host" >&2
-docker push "$uri" >&2
+# Tags are immutable and name their content: where a push is refused, another build may have pushed this very image.
+docker push "$uri" >&2 || echo "the push was refused; asking ECR whether the tag is there" >&2
 digest="$(aws ecr describe-images --repository-name "$repository" --image-ids imageTag="$tag" \
   --query 'imageDetails[0].imageDigest' --output text)"
 if [[ "$digest" != sha256:* ]]; then
-  echo "$uri was pushed, but ECR shows no digest for it: $digest" >&2
+  echo "$uri is not in ECR: $digest" >&2
   exit 1
 fi
 echo "$repository_uri@$digest"

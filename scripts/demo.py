@@ -23,6 +23,7 @@ from project_api import ApiError, call_api
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE_ROWS = (1096, 609, 2909, 944, 694)  # five customers, counted from 1
 TRAINING_ROWS = 3333
+LOG_LINES = 15
 START_SECONDS = 60  # an upload starts a run within seconds
 MODEL = "churn"
 
@@ -169,8 +170,19 @@ def failure(pipeline: Any, name: str, execution: str) -> str:
         result = detail.get("output", {}).get("executionResult", {})
         if detail["status"] == "Failed":
             error = result.get("errorDetails", {}).get("message") or result.get("externalExecutionSummary")
-            return f"{detail['stageName']}/{detail['actionName']}: {error}"
+            return f"{detail['stageName']}/{detail['actionName']}: {error}{build_log(result)}"
     return "no action failed"
+
+
+def build_log(result: dict) -> str:
+    """Return the last lines that a failed build wrote, empty for other actions."""
+    builds = boto3.client("codebuild").batch_get_builds(ids=[result.get("externalExecutionId") or "none"])["builds"]
+    if not builds or not builds[0].get("logs", {}).get("streamName"):
+        return ""
+    logs = builds[0]["logs"]
+    events = boto3.client("logs").get_log_events(
+        logGroupName=logs["groupName"], logStreamName=logs["streamName"], limit=LOG_LINES)["events"]
+    return "".join(f"\n   | {event['message'].rstrip()}" for event in events)
 
 
 def approve(name: str) -> None:
