@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import os
 import shutil
 import signal
@@ -28,6 +29,12 @@ def main() -> int:
         COMMANDS[options.command](options)
     except CommandError as error:
         print(f"local: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # logs | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        print(f"local: {error.filename or options.data}: {error.strerror}; choose a folder that you may write with --data.",
+              file=sys.stderr)
         return 1
     return 0
 
@@ -77,14 +84,16 @@ def _wait(condition: Callable[[], bool], seconds: float) -> bool:
 
 def up(options: argparse.Namespace) -> None:
     """Start the machine and print how to reach it."""
-    if options.speed <= 0:
-        raise CommandError(f"--speed {options.speed} must be above 0; 1 is real time.")
+    if not (math.isfinite(options.speed) and options.speed > 0):
+        raise CommandError(f"--speed {options.speed:g} must be a number above 0; 1 is real time.")
     if record := _record(options):
         raise CommandError(f"already running at http://127.0.0.1:{record['port']} (pid {record['pid']}); "
-                           "python -m local down ends it.")
+                           f"python -m local down --data {options.data} ends it.")
     _port_is_free(options.port)
     if options.fresh:
         _delete_state(options.data)
+    elif _is_foreign(options.data):
+        raise CommandError(f"{options.data} holds something else than a local AWS; choose an empty folder with --data.")
     if options.foreground:
         return _serve(options)
     options.data.mkdir(parents=True, exist_ok=True)
@@ -110,6 +119,8 @@ def _announce(port: int) -> None:
 
 
 def _port_is_free(port: int) -> None:
+    if not 1 <= port <= 65535:
+        raise CommandError(f"--port {port} must be from 1 to 65535.")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -169,7 +180,7 @@ def status(options: argparse.Namespace) -> None:
     """Say whether the machine runs, and where."""
     record = _record(options)
     if record is None:
-        raise CommandError(f"not running on {options.data}; python -m local up starts it.")
+        raise CommandError(f"not running on {options.data}; python -m local up --data {options.data} starts it.")
     print(f"local AWS running at http://127.0.0.1:{record['port']}, pid {record['pid']}, speed {record['speed']:g}, "
           f"state in {options.data}")
 
@@ -177,16 +188,22 @@ def status(options: argparse.Namespace) -> None:
 def reset(options: argparse.Namespace) -> None:
     """Delete the state; the machine must not be running."""
     if _record(options):
-        raise CommandError("running; python -m local down first, then reset.")
+        raise CommandError(f"running; python -m local down --data {options.data} first, then reset.")
     _delete_state(options.data)
     print(f"state in {options.data} deleted")
 
 
 def _delete_state(data: Path) -> None:
     """Delete a data folder, unless it holds something else."""
-    if data.exists() and any(data.iterdir()) and not (data / "state.sqlite").exists():
+    if _is_foreign(data):
         raise CommandError(f"{data} holds no state of a local AWS; nothing was deleted.")
     shutil.rmtree(data, ignore_errors=True)
+
+
+def _is_foreign(data: Path) -> bool:
+    """Whether the folder holds files, but no state of a local AWS; a start that failed leaves just its log."""
+    names = {path.name for path in data.iterdir()} if data.exists() else set()
+    return bool(names - {"server.log"}) and "state.sqlite" not in names
 
 
 def logs(options: argparse.Namespace) -> None:

@@ -104,3 +104,14 @@ def test_push_prints_the_image_by_digest_and_nothing_else(calls):
     said = calls.read_text()
     assert "docker login --username AWS --password-stdin host" in said and "secret" not in said
     assert "docker push host/name:tag" in said and "--repository-name name --image-ids imageTag=tag" in said
+
+
+@pytest.mark.parametrize(("found", "code"), [("echo sha256:abc", 0), ("echo ImageNotFoundException >&2; exit 254", 254)])
+def test_a_refused_push_is_no_failure_when_the_tag_is_there(calls, found, code):
+    """Two builds of one commit may push the same content at once, and tags are immutable."""
+    refusing = calls.parent / "docker"
+    refusing.write_text('#!/usr/bin/env bash\ncase "$1" in push) echo denied >&2; exit 1 ;; login) cat > /dev/null ;; esac\n')
+    (calls.parent / "aws").write_text(f'#!/usr/bin/env bash\ncase "$2" in describe-images) {found} ;; *) echo secret ;; esac\n')
+    ended = run_script("push_image.sh", "host/name:tag")
+    assert ended.returncode == code
+    assert ended.stdout == ("host/name@sha256:abc\n" if code == 0 else "")
