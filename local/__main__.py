@@ -1,6 +1,7 @@
 """The commands of the machine: python -m local up | down | status | reset | logs."""
 
 import argparse
+import fcntl
 import json
 import math
 import os
@@ -33,9 +34,11 @@ def main() -> int:
     except BrokenPipeError:  # logs | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        print(f"local: {error.filename or options.data}: {error.strerror}; choose a folder that you may write with --data.",
-              file=sys.stderr)
+        remedy = "; choose a folder that you may write with --data." if error.filename else ""
+        print(f"local: {error}{remedy}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 
@@ -103,7 +106,12 @@ def up(options: argparse.Namespace) -> None:
             [sys.executable, "-m", "local", "up", "--foreground", "--port", str(options.port), "--data",
              str(options.data), "--speed", str(options.speed)],
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
-    if not _wait(lambda: _record(options) is not None or child.poll() is not None, START_SECONDS):
+    try:
+        started = _wait(lambda: _record(options) is not None or child.poll() is not None, START_SECONDS)
+    except KeyboardInterrupt:
+        child.terminate()
+        raise
+    if not started:
         child.terminate()
         raise CommandError(f"did not start within {START_SECONDS:.0f} s; see {log}.")
     if child.poll() is not None:
@@ -144,6 +152,11 @@ def _serve(options: argparse.Namespace) -> None:
 
     data = options.data.resolve()
     data.mkdir(parents=True, exist_ok=True)
+    lock = os.open(data, os.O_RDONLY)  # held until the process ends, however it ends
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise CommandError(f"another local AWS is starting or stopping on {data}; try again when it has.") from None
     record = data / "running.json"
 
     def ready() -> None:

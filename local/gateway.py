@@ -1,6 +1,7 @@
 """The endpoint: ministack on 127.0.0.1 with our services inside, started and stopped as one."""
 
 import asyncio
+import logging
 import os
 import signal
 import tempfile
@@ -88,6 +89,7 @@ class Gateway:
         config = Config()
         config.bind, config.keep_alive_timeout = [f"127.0.0.1:{self.machine.port}"], 75
         config.graceful_timeout = 2.0
+        config.errorlog = logging.getLogger("hypercorn.error")  # the handler of all; its own would say things twice
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)

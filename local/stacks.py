@@ -46,13 +46,16 @@ class ResourceType:
     key: str  # the request member that names the resource in read, update and delete
     id: str  # path of that name in the create request or answer
     read: str = ""
+    read_key: str = ""  # where it differs from key
     update: str = ""
+    update_key: str = ""  # where it differs from key
     ref: str = ""  # path of Ref in the read answer; the name itself where empty
     name: str = ""  # the property that CloudFormation fills in when a template leaves it out
     attributes: dict[str, str] = field(default_factory=dict)  # Fn::GetAtt name -> path in the read answer
     replaced_on: tuple[str, ...] = ()
     waiting: Waiting | None = None
     request: Callable[[dict], dict] = dict  # properties -> what the create request takes
+    changed: Callable[[dict], dict] | None = None  # properties -> what the update request takes, where it differs
     after: Callable[[Machine, str, dict], None] | None = None  # what follows the create call
 
 
@@ -83,6 +86,10 @@ def _product(properties: dict) -> dict:
                             "is not available on this machine")
     return properties | {"ProductType": "CLOUD_FORMATION_TEMPLATE", "IdempotencyToken": _token(),
                          "ProvisioningArtifactParameters": artifact | {"Type": "CLOUD_FORMATION_TEMPLATE"}}
+
+
+def _new_version(properties: dict) -> dict:
+    return {"Parameters": _product(properties)["ProvisioningArtifactParameters"], "IdempotencyToken": _token()}
 
 
 def _launch_constraint(properties: dict) -> dict:
@@ -128,7 +135,7 @@ TYPES: dict[str, ResourceType] = {
         replaced_on=("RepositoryName",), request=_repository, after=_seed_repository),
     "AWS::CodeBuild::Project": ResourceType(
         "codebuild", "CreateProject", "DeleteProject", "name", "name", read="BatchGetProjects",
-        update="UpdateProject", name="Name", attributes={"Arn": "projects.arn"}, replaced_on=("Name",)),
+        read_key="names", update="UpdateProject", name="Name", attributes={"Arn": "projects.arn"}, replaced_on=("Name",)),
     "AWS::CodePipeline::Pipeline": ResourceType(
         "codepipeline", "CreatePipeline", "DeletePipeline", "name", "pipeline.name", read="GetPipeline",
         update="UpdatePipeline", name="Name", attributes={"Version": "pipeline.version"}, replaced_on=("Name",),
@@ -138,7 +145,8 @@ TYPES: dict[str, ResourceType] = {
         update="UpdatePortfolio", attributes={"PortfolioName": "PortfolioDetail.DisplayName"}, request=_with_token),
     "AWS::ServiceCatalog::CloudFormationProduct": ResourceType(
         "servicecatalog", "CreateProduct", "DeleteProduct", "Id", "ProductViewDetail.ProductViewSummary.ProductId",
-        read="DescribeProductAsAdmin", update="CreateProvisioningArtifact",
+        read="DescribeProductAsAdmin", update="CreateProvisioningArtifact", update_key="ProductId",
+        changed=_new_version,
         attributes={"ProductName": "ProductViewDetail.ProductViewSummary.Name",
                     "ProvisioningArtifactIds": "ProvisioningArtifactSummaries.Id"}, request=_product),
     "AWS::ServiceCatalog::PortfolioProductAssociation": ResourceType(
@@ -184,15 +192,16 @@ class Provisioner:
         if not self.kind.update:
             raise ResourceError(f"{self.kind.create.removeprefix('Create')} cannot be changed in place: "
                                 f"only {', '.join(self.kind.replaced_on)} (by replacement)")
-        shaped = self.kind.request({**properties, **({self.kind.name: name} if self.kind.name else {})})
-        if self.kind.update == "CreateProvisioningArtifact":
-            shaped = {"ProductId": name, "Parameters": shaped["ProvisioningArtifactParameters"],
-                      "IdempotencyToken": _token()}
+        shaped = (self.kind.changed or self.kind.request)({**properties, **self._named(name)})
         request = self._request(self.kind.update, shaped)
-        if self.kind.key in self._shape(self.kind.update).members:
-            request[self.kind.key] = name
+        key = self.kind.update_key or self.kind.key
+        if key in self._shape(self.kind.update).members:
+            request[key] = name
         self._call(self.kind.update, request)
         return self._settled(name)
+
+    def _named(self, name: str) -> dict:
+        return {self.kind.name: name} if self.kind.name else {}
 
     def delete(self, name: str) -> None:
         """Delete the resource; one that is gone is no error."""
@@ -222,10 +231,7 @@ class Provisioner:
                 raise ResourceError(f"{name}: the local AWS was stopped while it was {status}")
 
     def _read(self, name: str) -> dict:
-        request: dict[str, Any] = {self.kind.key: name}
-        if self.kind.service == "codebuild":
-            request = {"names": [name]}
-        answer = self._call(self.kind.read, request)
+        answer = self._call(self.kind.read, self._request(self.kind.read, {self.kind.read_key or self.kind.key: name}))
         return {key: value[0] if isinstance(value, list) and value and isinstance(value[0], dict) else value
                 for key, value in answer.items()}
 
@@ -258,7 +264,7 @@ def convert(shape: Shape, value: Any, path: str) -> Any:
         return {members[key.lower()]: convert(shape.members[members[key.lower()]], item, f"{path}.{key}")
                 for key, item in value.items() if key.lower() in members}
     if shape.type_name == "list":
-        return [convert(shape.member, item, path) for item in value]
+        return [convert(shape.member, item, path) for item in (value if isinstance(value, list) else [value])]
     if shape.type_name == "map":
         pairs = value if isinstance(value, dict) else {tag["Key"]: tag["Value"] for tag in value}
         return {key: convert(shape.value, item, f"{path}.{key}") for key, item in pairs.items()}

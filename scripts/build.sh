@@ -20,7 +20,7 @@ done_() { printf ' %4d s\n' $((SECONDS - started)) >&2; }
 fail() { printf '\nbuild: %s\n' "$*" >&2; exit 1; }
 
 command -v aws > /dev/null || fail "the aws CLI is missing; bash scripts/setup.sh installs it in .venv."
-aws s3api head-bucket --bucket "$bucket" 2> /dev/null ||
+aws s3api head-bucket --bucket "$bucket" > /dev/null 2>&1 ||
   fail "bucket $bucket does not exist in $AWS_REGION, or you may not read it. Create it: aws s3 mb s3://$bucket"
 aws iam get-role --role-name "$role" > /dev/null 2>&1 || fail "there is no IAM role $role; Studio's domain page names the role of its users."
 

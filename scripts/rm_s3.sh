@@ -12,7 +12,7 @@ bucket=$1
 export AWS_DEFAULT_REGION=$2 AWS_REGION=$2 AWS_PAGER=""
 [ -d .venv/bin ] && PATH="$PWD/.venv/bin:$PATH"
 
-if ! aws s3api head-bucket --bucket "$bucket" 2> /dev/null; then
+if ! aws s3api head-bucket --bucket "$bucket" > /dev/null 2>&1; then
   echo "rm_s3: there is no bucket $bucket in $AWS_REGION; nothing to do" >&2
   exit 0
 fi
