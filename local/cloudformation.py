@@ -114,11 +114,20 @@ def _check(machine: Machine, kind: str, phase: str, properties: dict, default_na
     if rights is None:
         raise UnsupportedError(kind)
     key = _actor.get().access_key
-    for action, arn in rights.needed(phase, machine, _without_aws_tags(properties), default_name):
-        authorize(machine, key, action, arn)
-    if phase != "delete":
-        for role, principal in rights.passed_roles(properties):
-            authorize_pass_role(machine, key, role, principal)
+    try:
+        for action, arn in rights.needed(phase, machine, _without_aws_tags(properties), default_name):
+            authorize(machine, key, action, arn, {"iam:PermissionsBoundary": properties.get("PermissionsBoundary")})
+        if phase != "delete":
+            for role, principal in rights.passed_roles(properties):
+                authorize_pass_role(machine, key, role, principal)
+    except AccessDeniedError as error:
+        raise AccessDeniedError(f"Resource handler returned message: \"{error}\" (HandlerErrorCode: AccessDenied)") from error
+
+
+def authorize_transform(machine: Machine, name: str) -> None:
+    """Raise AccessDeniedError unless who acts in the stack may have CloudFormation expand a template with a macro."""
+    authorize(machine, _actor.get().access_key, "cloudformation:CreateChangeSet",
+              f"arn:aws:cloudformation:{machine.region}:aws:transform/{name.removeprefix('AWS::')}")
 
 
 def _checked_create(machine: Machine, inner: Any) -> Any:

@@ -106,5 +106,4 @@ def _arn(machine: Machine, key: str) -> str:
     from ministack.services import kms
 
     with request_scope(machine.account_id, machine.region):
-        name = str(kms._aliases.get(key.partition("alias/")[2] and f"alias/{key.partition('alias/')[2]}") or key)
-    return name if name.startswith("arn:") else machine.arn("kms", f"key/{name}")
+        return str((kms._resolve_key(key) or {}).get("Arn", key))

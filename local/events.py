@@ -10,6 +10,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ParamValidationError
 
+from local.authorization import authorize
+from local.encryption import publishing
 from local.machine import AccessDeniedError, Machine
 
 OUTBOX = "local-outbox"
@@ -25,7 +27,7 @@ def install(machine: Machine) -> None:
 
     def invoke(target: dict, event: dict, rule: dict, view: Any = None) -> Any:
         if ":codepipeline:" not in target.get("Arn", ""):
-            return invoke_target(target, event, rule, view)
+            return invoke_target(target, event, rule, view) if _may_publish(machine, target) else None
         payload = _payload(eventbridge, target, event, rule, view)
         threading.Thread(target=_start_pipeline, args=(machine, target, payload), daemon=True).start()
         return None
@@ -62,6 +64,20 @@ def _payload(eventbridge: Any, target: dict, event: dict, rule: dict, view: Any)
     if target.get("InputTransformer"):
         return json.loads(eventbridge._apply_input_transformer(target["InputTransformer"], rule, view))
     return json.loads(target["Input"]) if target.get("Input") else {}
+
+
+def _may_publish(machine: Machine, target: dict) -> bool:
+    """Whether a topic's target has a role that may publish to it, or none; a refusal is logged."""
+    topic, role = target["Arn"], target.get("RoleArn")
+    try:
+        if ":sns:" in topic and role:
+            key = machine.session(role, "events.amazonaws.com", "EventBridge").access_key
+            for action, resource in (("sns:Publish", topic), *publishing(machine, topic)):
+                authorize(machine, key, action, resource)
+    except AccessDeniedError as error:
+        logger.error("EventBridge could not publish to %s: %s", topic, error)
+        return False
+    return True
 
 
 def _start_pipeline(machine: Machine, target: dict, payload: dict) -> None:

@@ -26,8 +26,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.authorization import authorize
 from local.engines.registry import ImageNotFoundError, Reference
-from local.machine import Credentials, Machine
+from local.machine import AccessDeniedError, Credentials, Machine
 from local.processes import Child
 from local.runtime_api import Destination, Environment, Invocation, Key, Outcome, Pool, PoolFullError
 
@@ -62,6 +63,8 @@ SEAMS: tuple[tuple[str, str], ...] = (
     (_LAMBDA, "invalidate_worker"),
 )
 PRINCIPAL = "lambda.amazonaws.com"
+NETWORK_ACTIONS = ("CreateNetworkInterface", "DescribeNetworkInterfaces", "DeleteNetworkInterface", "DescribeSubnets",
+                   "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses")
 INIT_SECONDS = 10.0
 IDLE_SECONDS = 300.0
 LARGEST_RESPONSE = 6 * 1024 * 1024 + 100
@@ -234,7 +237,7 @@ class Functions:
     def _variables(self, config: dict, credentials: Credentials, stream: Destination, folder: Path) -> dict[str, str]:
         """Return what a Lambda function finds in its environment, and nothing of the server's but where TLS looks."""
         scratch, machine, settings = str(folder / "tmp"), self._machine, config.get("LoggingConfig") or {}
-        mounts = self._mounts(config)
+        mounts = self._mounts(config, credentials)
         own = {name: mounted(value, mounts) for name, value in self._svc._runtime_env_vars(config).items()}
         form = {"AWS_LAMBDA_LOG_FORMAT": settings.get("LogFormat", "Text"),
                 "AWS_LAMBDA_LOG_LEVEL": settings.get("ApplicationLogLevel", "")}
@@ -247,7 +250,7 @@ class Functions:
             "HOME": scratch, "TMPDIR": scratch,  # /tmp is an environment's own, and so is the home folder
         } | credentials.environment() | {name: value for name, value in form.items() if value}
 
-    def _mounts(self, config: dict) -> dict[str, Path]:
+    def _mounts(self, config: dict, credentials: Credentials) -> dict[str, Path]:
         """Return the folder that stands for each mount path of the function."""
         from ministack.services import efs
 
@@ -256,6 +259,9 @@ class Functions:
             point = efs._access_points.get(mount["Arn"].rpartition("/")[2])
             if point is None:
                 raise FunctionError(f"function {config['FunctionName']} mounts {mount['Arn']}, which does not exist")
+            authorize(self._machine, credentials.access_key, "elasticfilesystem:ClientMount",
+                      self._machine.arn("elasticfilesystem", f"file-system/{point['FileSystemId']}"),
+                      {"elasticfilesystem:AccessPointArn": mount["Arn"]})
             root = (point.get("RootDirectory") or {}).get("Path", "/")
             folder = self._machine.data / "efs" / point["FileSystemId"] / root.lstrip("/")
             folder.mkdir(parents=True, exist_ok=True)
@@ -318,6 +324,8 @@ class Functions:
         if config.get("FileSystemConfigs") and not config["VpcConfig"].get("SubnetIds"):
             raise FunctionError("Function must be configured to execute in a VPC to reference access point "
                                 + config["FileSystemConfigs"][0]["Arn"])
+        if config["VpcConfig"].get("SubnetIds"):
+            self._check_network_rights(config["Role"])
         if config["PackageType"] == "Image":
             return {"CodeSha256": image_digest(config["ImageUri"])}
         if not config["Runtime"].startswith("python"):
@@ -326,6 +334,16 @@ class Functions:
             raise FunctionError("Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The"
                                 f" specified key does not exist. (code of function {config['FunctionName']})")
         return {}
+
+    def _check_network_rights(self, role: str) -> None:
+        """Raise FunctionError unless the role may make and remove the network interfaces that Lambda needs."""
+        key = self._machine.session(role, PRINCIPAL, "Lambda").access_key
+        for action in NETWORK_ACTIONS:
+            try:
+                authorize(self._machine, key, f"ec2:{action}")
+            except AccessDeniedError as error:
+                raise FunctionError("The provided execution role does not have permissions to call "
+                                    f"{action} on EC2 (AccessDenied: {error})") from error
 
     # CloudFormation's functions, of which ministack keeps fewer properties than its API does
 

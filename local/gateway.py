@@ -60,14 +60,14 @@ class Gateway:
         """Put our services and repairs at the seams."""
         from ministack.core.iam_actions import SERVICE_TO_IAM_NAMESPACE
 
-        from local import authorization, cloudformation, events, sam, workflow
+        from local import authorization, cloudformation, encryption, events, sam, workflow
         from local.engines import layers
 
         for name, handler in self._handlers.items():
             self._native.SERVICE_HANDLERS[name] = handler
             self._native.SERVICE_REGISTRY.setdefault(name, {"module": name})
             SERVICE_TO_IAM_NAMESPACE.pop(name, None)  # ours ask IAM themselves, with the resource's ARN
-        for part in (authorization, cloudformation, events, sam, workflow, layers):
+        for part in (authorization, cloudformation, encryption, events, sam, workflow, layers):
             part.install(self.machine)
         self._functions.install()
 

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.encryption import authorize_volume
 from local.hosting import HostingError, Instance, ModelFaultError, Place, role_environment
 from local.logs import LogStream
 from local.machine import AccessDeniedError, Machine
@@ -48,6 +49,7 @@ class Job:
     """One job from its creation to its end."""
 
     stream_group: ClassVar[str]
+    volume_key: ClassVar[str]  # path of the key of the instances' volumes in the request
     start_time: ClassVar[str]
     end_time: ClassVar[str]
 
@@ -102,6 +104,7 @@ class Job:
         self.log = LogStream(self.machine.client("logs", credentials), self.base.parent / "log",
                              f"/aws/sagemaker/{self.stream_group}", f"{self.name}/algo-1-{int(time.time())}")
         self.credentials = credentials
+        authorize_volume(self.machine, credentials.access_key, value_at(self.request, self.volume_key))
         self._enter("Downloading")
         with _failing_as("Data download failed"):
             self.download()
@@ -246,6 +249,7 @@ class TrainingJob(Job):
     """Channels in, ``train``, a model archive out."""
 
     stream_group, start_time, end_time = "TrainingJobs", "TrainingStartTime", "TrainingEndTime"
+    volume_key = "ResourceConfig.VolumeKmsKeyId"
     channels: ClassVar[dict[str, str]] = {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated",
                                           "RecordWrapperType": "None"}
 
@@ -322,6 +326,7 @@ class ProcessingJob(Job):
     """Files in, a program, files out."""
 
     stream_group, start_time, end_time = "ProcessingJobs", "ProcessingStartTime", "ProcessingEndTime"
+    volume_key = "ProcessingResources.ClusterConfig.VolumeKmsKeyId"
 
     def _folder(self, local_path: str) -> Path:
         return self.base / local_path.removeprefix("/opt/ml/")
@@ -373,6 +378,7 @@ class TransformJob(Job):
     """A model's serving process, fed with each input object."""
 
     stream_group, start_time, end_time = "TransformJobs", "TransformStartTime", "TransformEndTime"
+    volume_key = "TransformResources.VolumeKmsKeyId"
 
     @property
     def role(self) -> str:

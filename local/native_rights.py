@@ -2,15 +2,18 @@
 
 ministack provisions these types without asking IAM. Each line says what AWS asks for: the ARN of the resource
 (``{Property}`` from the template, the generated name where it is left out), and the actions of create, update and
-delete; ``action?Property`` is needed only when the template sets the property; ``action*`` has no resource level. Source: the handlers' permissions of
-CloudFormation's resource schemas, less those that only read back what was written.
+delete; ``action?Property`` is needed only when the template sets the property; ``action*`` has no resource level,
+``action@ARN`` has another resource. Source: the handlers' permissions of CloudFormation's resource schemas, less what
+they do for properties that these templates leave out.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from local.encryption import reading
+from local.engines.registry import Reference
 from local.machine import Machine
 
 
@@ -23,14 +26,18 @@ class Rights:
     update: str
     delete: str
     passes: dict[str, str] = field(default_factory=dict)  # path of a role in the properties -> the service taking it
+    more: Callable[[Machine, dict], Iterator[tuple[str, str]]] | None = None  # what create and update need besides
 
     def needed(self, phase: str, machine: Machine, properties: dict, default_name: str) -> Iterator[tuple[str, str]]:
         """Yield (action, ARN) of a phase."""
         arn = _arn(self.arn, machine, properties, default_name)
         for word in getattr(self, phase).split():
-            action, _, condition = word.rstrip("*").partition("?")
+            word, _, condition = word.partition("?")
+            action, _, other = word.rstrip("*").partition("@")
             if not condition or properties.get(condition):
-                yield action, "*" if word.endswith("*") else arn
+                yield action, "*" if word.endswith("*") else _arn(other, machine, properties, default_name) if other else arn
+        if self.more and phase != "delete":
+            yield from self.more(machine, properties)
 
     def passed_roles(self, properties: dict) -> Iterator[tuple[str, str]]:
         """Yield (role ARN, service principal) for every role that the properties hand to a service."""
@@ -74,32 +81,52 @@ def _ec2(kind: str, create: str, update: str, delete: str) -> Rights:
 
 
 def _api(collection: str) -> Rights:
-    return Rights(f"apigateway|{collection}", "apigateway:POST", "apigateway:PATCH", "apigateway:DELETE")
+    return Rights(f"apigateway|{collection}", "apigateway:POST apigateway:GET apigateway:PATCH?MethodSettings "
+                  "apigateway:PUT@apigateway|/tags/new?Tags", "apigateway:PATCH apigateway:GET", "apigateway:DELETE")
+
+
+def _of_function(machine: Machine, properties: dict) -> Iterator[tuple[str, str]]:
+    """Yield what Lambda asks of who gives it code, a network and a file system."""
+    code = properties.get("Code", {})
+    if bucket := code.get("S3Bucket"):
+        version = code.get("S3ObjectVersion")
+        yield f"s3:GetObject{'Version' if version else ''}", f"arn:aws:s3:::{bucket}/{code['S3Key']}"
+        yield from reading(machine, bucket, code["S3Key"], version)
+    if uri := code.get("ImageUri"):
+        repository = machine.arn("ecr", f"repository/{Reference.parse(uri).repository}")
+        yield from ((f"ecr:{right}", repository) for right in (
+            "GetRepositoryPolicy", "BatchGetImage", "GetDownloadUrlForLayer"))
+    if properties.get("VpcConfig"):
+        yield from ((f"ec2:Describe{kind}", "*") for kind in ("SecurityGroups", "Subnets", "Vpcs"))
+    if properties.get("FileSystemConfigs"):
+        yield "elasticfilesystem:DescribeMountTargets", machine.arn("elasticfilesystem", "file-system/any")
 
 
 RIGHTS: dict[str, Rights] = {
     "Custom::": Rights("{ServiceToken}", "lambda:InvokeFunction", "lambda:InvokeFunction", "lambda:InvokeFunction"),
     "AWS::IAM::Role": Rights(
         "iam|role/{RoleName}",
-        "iam:CreateRole iam:PutRolePolicy?Policies iam:AttachRolePolicy?ManagedPolicyArns iam:TagRole?Tags",
+        "iam:CreateRole iam:PutRolePolicy?Policies iam:AttachRolePolicy?ManagedPolicyArns iam:TagRole?Tags iam:GetRole",
         "iam:UpdateAssumeRolePolicy iam:PutRolePolicy?Policies iam:AttachRolePolicy?ManagedPolicyArns",
         "iam:DeleteRole iam:DeleteRolePolicy?Policies iam:DetachRolePolicy?ManagedPolicyArns"),
     "AWS::IAM::Policy": Rights("*", "iam:PutRolePolicy?Roles", "iam:PutRolePolicy?Roles", "iam:DeleteRolePolicy?Roles"),
     "AWS::Logs::LogGroup": Rights(
         "logs|log-group:{LogGroupName}",
-        "logs:CreateLogGroup logs:PutRetentionPolicy?RetentionInDays logs:AssociateKmsKey?KmsKeyId logs:TagResource?Tags",
+        "logs:CreateLogGroup logs:PutRetentionPolicy?RetentionInDays logs:AssociateKmsKey?KmsKeyId logs:TagResource?Tags "
+        "logs:DescribeLogGroups*",
         "logs:PutRetentionPolicy?RetentionInDays", "logs:DeleteLogGroup"),
     "AWS::Lambda::Function": Rights(
         "lambda|function:{FunctionName}", "lambda:CreateFunction lambda:TagResource?Tags lambda:GetFunction",
         "lambda:UpdateFunctionCode lambda:UpdateFunctionConfiguration lambda:GetFunction", "lambda:DeleteFunction",
-        {"Role": "lambda.amazonaws.com"}),
-    "AWS::Lambda::Version": Rights("lambda|function:{FunctionName}", "lambda:PublishVersion", "", ""),
+        {"Role": "lambda.amazonaws.com"}, _of_function),
+    "AWS::Lambda::Version": Rights("lambda|function:{FunctionName}", "lambda:PublishVersion lambda:GetFunctionConfiguration",
+                                   "", ""),
     "AWS::Lambda::Alias": Rights("lambda|function:{FunctionName}", "lambda:CreateAlias", "lambda:UpdateAlias",
                                  "lambda:DeleteAlias"),
     "AWS::Lambda::Permission": Rights("lambda|function:{FunctionName}", "lambda:AddPermission",
                                       "lambda:AddPermission lambda:RemovePermission", "lambda:RemovePermission"),
     "AWS::StepFunctions::StateMachine": Rights(
-        "states|stateMachine:{StateMachineName}", "states:CreateStateMachine states:TagResource?Tags",
+        "states|stateMachine:{StateMachineName}", "states:CreateStateMachine states:TagResource?Tags states:DescribeStateMachine",
         "states:UpdateStateMachine", "states:DeleteStateMachine", {"RoleArn": "states.amazonaws.com"}),
     "AWS::ApiGateway::RestApi": _api("/restapis"),
     "AWS::ApiGateway::Deployment": _api("/restapis/{RestApiId}/deployments"),
@@ -131,13 +158,15 @@ RIGHTS: dict[str, Rights] = {
     "AWS::Events::Rule": Rights("events|rule/{Name}", "events:PutRule events:PutTargets?Targets",
                                 "events:PutRule events:PutTargets?Targets", "events:DeleteRule events:RemoveTargets",
                                 {"Targets.RoleArn": "events.amazonaws.com"}),
-    "AWS::EFS::FileSystem": Rights("elasticfilesystem|file-system/new", "elasticfilesystem:CreateFileSystem*",
+    "AWS::EFS::FileSystem": Rights("elasticfilesystem|file-system/new",
+                                   "elasticfilesystem:CreateFileSystem* elasticfilesystem:DescribeFileSystems",
                                    "elasticfilesystem:UpdateFileSystem", "elasticfilesystem:DeleteFileSystem"),
     "AWS::EFS::MountTarget": Rights(
-        "elasticfilesystem|file-system/{FileSystemId}", "elasticfilesystem:CreateMountTarget",
+        "elasticfilesystem|file-system/{FileSystemId}", "elasticfilesystem:CreateMountTarget elasticfilesystem:DescribeMountTargets",
         "elasticfilesystem:ModifyMountTargetSecurityGroups", "elasticfilesystem:DeleteMountTarget"),
-    "AWS::EFS::AccessPoint": Rights("elasticfilesystem|file-system/{FileSystemId}", "elasticfilesystem:CreateAccessPoint",
-                                    "", ""),
+    "AWS::EFS::AccessPoint": Rights(
+        "elasticfilesystem|file-system/{FileSystemId}", "elasticfilesystem:CreateAccessPoint "
+        "elasticfilesystem:DescribeAccessPoints@elasticfilesystem|access-point/new", "", ""),
     "AWS::EC2::VPC": _ec2("vpc", "ec2:CreateVpc ec2:ModifyVpcAttribute ec2:CreateTags?Tags", "ec2:ModifyVpcAttribute",
                           "ec2:DeleteVpc"),
     "AWS::EC2::Subnet": _ec2("subnet", "ec2:CreateSubnet ec2:CreateTags?Tags", "ec2:ModifySubnetAttribute",
@@ -155,6 +184,6 @@ RIGHTS: dict[str, Rights] = {
         "ec2:CreateSecurityGroup ec2:AuthorizeSecurityGroupIngress?SecurityGroupIngress "
         "ec2:AuthorizeSecurityGroupEgress?SecurityGroupEgress ec2:CreateTags?Tags",
         "ec2:AuthorizeSecurityGroupIngress?SecurityGroupIngress", "ec2:DeleteSecurityGroup"),
-    "AWS::EC2::VPCEndpoint": _ec2("vpc-endpoint", "ec2:CreateVpcEndpoint", "ec2:ModifyVpcEndpoint",
+    "AWS::EC2::VPCEndpoint": _ec2("vpc-endpoint", "ec2:CreateVpcEndpoint ec2:DescribeVpcEndpoints*", "ec2:ModifyVpcEndpoint",
                                   "ec2:DeleteVpcEndpoints"),
 }

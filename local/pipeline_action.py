@@ -95,7 +95,7 @@ class Action:
             message = f"{error.operation_name} by {self.role}: {code}: {error.response['Error'].get('Message', '')}"
             return {"code": "PermissionError" if code in DENIED else "JobFailed", "message": message}
         if isinstance(error, AccessDeniedError):
-            return {"code": "PermissionError", "message": str(error)}
+            return {"code": "PermissionError", "message": f"AccessDenied: {error}"}
         if not isinstance(error, ServiceError):
             logger.error("action %s of %s", self.name, self.pipeline["name"], exc_info=error)
         return {"code": "JobFailed", "message": f"{type(error).__name__}: {error}"}

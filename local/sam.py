@@ -3,6 +3,7 @@
 import contextvars
 from typing import Any
 
+from local.cloudformation import authorize_transform
 from local.machine import Machine
 
 SEAMS = tuple((f"ministack.services.cloudformation.{module}", "_apply_transforms")
@@ -20,6 +21,9 @@ def install(machine: Machine) -> None:
     apply, translate = engine._apply_transforms, transform.transform
 
     def apply_transforms(template: dict, provided: Any = None, previous: Any = None) -> Any:
+        declared = template.get("Transform") or []
+        for name in [declared] if isinstance(declared, str) else declared:
+            authorize_transform(machine, name)
         _values.set(engine._transform_parameters(template, provided, previous))
         return apply(template, provided, previous)
 

@@ -77,7 +77,7 @@ def invoke(machine: Machine, resource: str, request: dict) -> Any:
             return _run_job(machine, credentials, JOBS[service, operation], operation, request)
         return _call(machine, credentials, service, operation, request)
     except AccessDeniedError as error:
-        raise _ExecutionError("States.TaskFailed", str(error)) from error
+        raise _ExecutionError("States.TaskFailed", f"AccessDeniedException: {error}") from error
 
 
 def _call(machine: Machine, credentials: Credentials, service: str, operation: str, request: dict) -> dict:

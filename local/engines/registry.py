@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import urllib.request
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +54,8 @@ class Reference:
 def push(ecr: BaseClient, reference: Reference, image: Packed) -> None:
     """Upload what the repository lacks, then the manifest under the tag; an image that is there already is no error."""
     names = {digest_of(blob): blob for blob in image.blobs}
+    ecr.batch_get_image(repositoryName=reference.repository, imageIds=[reference.image_id],
+                        acceptedMediaTypes=MANIFEST_TYPES)  # a push asks first whether the tag is there
     answer = ecr.batch_check_layer_availability(repositoryName=reference.repository, layerDigests=list(names))
     present = {layer["layerDigest"] for layer in answer["layers"] if layer["layerAvailability"] == "AVAILABLE"}
     for digest in names.keys() - present:
@@ -71,7 +74,8 @@ def _upload(ecr: BaseClient, repository: str, digest: str, blob: bytes) -> None:
         part = blob[first:first + size]
         ecr.upload_layer_part(repositoryName=repository, uploadId=upload["uploadId"], partFirstByte=first,
                               partLastByte=first + len(part) - 1, layerPartBlob=part)
-    ecr.complete_layer_upload(repositoryName=repository, uploadId=upload["uploadId"], layerDigests=[digest])
+    with suppress(ecr.exceptions.LayerAlreadyExistsException):  # another push of the same content was faster
+        ecr.complete_layer_upload(repositoryName=repository, uploadId=upload["uploadId"], layerDigests=[digest])
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from functools import partialmethod
 from typing import Any
 
+from local.encryption import authorize_volume
 from local.experiments import Experiments, result_of
 from local.hosting import Hosting
 from local.jobs import Job, ProcessingJob, TrainingJob, TransformJob, starting
@@ -174,6 +175,7 @@ class SageMaker(Service):
     def _create_job(self, kind: Kind, request: dict, call: Call) -> dict:
         refuse(f"Create{kind.noun}", request)
         job_class = JOBS[kind]
+        authorize_volume(self.machine, call.access_key, value_at(request, job_class.volume_key))
         if kind is TRANSFORM:
             request["_Model"] = self._collections[MODEL].get(request["ModelName"])
         else:
@@ -225,6 +227,7 @@ class SageMaker(Service):
     def create_endpoint_config(self, request: dict, call: Call) -> dict:
         """Store a configuration; its models must exist."""
         refuse("CreateEndpointConfig", request)
+        authorize_volume(self.machine, call.access_key, request.get("KmsKeyId"))
         for variant in request["ProductionVariants"]:
             if "ModelName" not in variant:
                 raise UnsupportedError("CreateEndpointConfig with inference components (a variant without ModelName)")
