@@ -41,6 +41,7 @@ SEAMS: tuple[tuple[str, str], ...] = (
     ("ministack.services.stepfunctions", "_ExecutionError"),
     ("ministack.services.stepfunctions", "_execute_task"),
     ("ministack.services.stepfunctions", "_invoke_resource"),
+    ("ministack.services.stepfunctions", "_invoke_with_callback"),
     ("ministack.services.stepfunctions", "_state_machines"),
     ("ministack.services.kms", "_resolve_key"),
     ("ministack.services.s3", "_bucket_default_sse_headers"),

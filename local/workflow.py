@@ -57,6 +57,13 @@ def install(machine: Machine) -> None:
 
     stepfunctions._execute_task = execute_task
     stepfunctions._invoke_resource = lambda resource, request: invoke(machine, resource, request)
+    stepfunctions._invoke_with_callback = _refuse_callback
+
+
+def _refuse_callback(resource: str, *_: Any) -> Any:
+    from ministack.services.stepfunctions import _ExecutionError
+
+    raise _ExecutionError("States.Runtime", f"{resource} is not available on this machine; see local/README.md")
 
 
 def invoke(machine: Machine, resource: str, request: dict) -> Any:
