@@ -80,7 +80,7 @@ def project(aws: Any) -> Project:
     iam = aws.client("iam")
     role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
     actions = ["logs:*", "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "ssm:GetParameter",
-               "codecommit:GitPull", "sts:GetCallerIdentity"]
+               "codecommit:GitPull", "sts:GetCallerIdentity", "kms:GenerateDataKey"]
     iam.put_role_policy(RoleName=name, PolicyName="build", PolicyDocument=json.dumps({
         "Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]}))
     aws.client("s3").create_bucket(Bucket=name)

@@ -202,7 +202,7 @@ def test_pushing_needs_each_right_of_a_push(bench: Bench) -> None:
     (bench.folder / "program.py").write_text("print('changed')")
     bench.build()
     bench.credentials = caller(bench.machine, "pusher", "ecr:GetAuthorizationToken", "ecr:BatchCheckLayerAvailability",
-                               "ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:PutImage")
+                               "ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:PutImage", "ecr:BatchGetImage")
     done = bench.docker("push", URI)
     assert done.returncode == 1 and "ecr:CompleteLayerUpload" in done.stderr
 

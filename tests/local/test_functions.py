@@ -104,6 +104,8 @@ class _FakeEngine:
         words = [*(entrypoint or image.entrypoint), *arguments]
         return self.machine.processes.start([str(image.python), *words[1:]], env=image.env | env, cwd=image.root,
                                             log=log, name=name)
+# What Lambda asks of the role of a function in a network, and EFS of one that mounts.
+NETWORK = ("ec2:*", "elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite")
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +171,7 @@ def role(client: Callable[[str], BaseClient]) -> Callable[..., str]:
 @pytest.fixture(scope="module")
 def function(client: Callable[[str], BaseClient], role: Callable[..., str]) -> Callable[..., Callable]:
     """Make a function and return how to invoke it: what it answers, and its error if it ended in one."""
-    rights = role("function", "logs:*", "lambda:InvokeFunction")
+    rights = role("function", "logs:*", "lambda:InvokeFunction", *NETWORK)
     functions = client("lambda")
 
     def make(name: str, code: str = CODE, **settings: Any) -> Callable[..., tuple[Any, str | None]]:
@@ -386,7 +388,7 @@ def test_what_cannot_run_is_refused_by_name(function: Callable) -> None:
 
 
 def test_stack_sets_network_mount_and_image(client: Callable[[str], BaseClient], role: Callable[..., str]) -> None:
-    arn = role("stacked")
+    arn = role("stacked", *NETWORK)
     properties = {"FunctionName": "stacked", "Role": arn, "Runtime": "python3.13", "Handler": "index.handler",
                   "Code": {"ZipFile": "def handler(event, context): return 1"}, "ReservedConcurrentExecutions": 3,
                   "VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}, "FileSystemConfigs": [
