@@ -26,6 +26,7 @@ from local.workspace import Workspace, collect, pack, unpack
 logger = logging.getLogger("local")
 PRINCIPAL = "codebuild.amazonaws.com"
 LOOK_EVERY_SECONDS = 0.2
+WORDS = 600  # of a failed command's own
 GOES_ON = ("BUILD", "POST_BUILD")  # the phases whose failure does not keep the next one from running
 
 
@@ -247,7 +248,13 @@ class Build:
         if code:
             self._say(f"Command did not exit successfully {command} exit status {code}")
             raise PhaseError("COMMAND_EXECUTION_ERROR",
-                             f"Error while executing command: {command}. Reason: exit status {code}")
+                             f"Error while executing command: {command}. Reason: exit status {code}{self._last_words()}")
+
+    def _last_words(self) -> str:
+        """Return what a failed command wrote last; AWS's message ends before it, its log is a click away."""
+        said = self._log_file.read_text(errors="replace").rpartition("\n[Container] ")[0] if self._log else ""
+        _, _, said = said.rpartition("[Container] ")[2].partition("\n")
+        return f". It said: {said[-WORDS:]}" if said else ""
 
     def _wait(self, child: Child) -> int:
         """Wait for a command; end it when the build is stopped or out of time."""

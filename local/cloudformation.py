@@ -4,7 +4,9 @@ import contextvars
 from typing import Any
 from urllib.parse import parse_qs
 
+from local import alias_shift
 from local.authorization import authorize, authorize_pass_role
+from local.completion import CALLS, complete
 from local.machine import ROOT, AccessDeniedError, Credentials, Machine
 from local.native_rights import RIGHTS
 from local.service import Call, UnsupportedError
@@ -26,10 +28,11 @@ def install(machine: Machine) -> None:
     for name, kind in TYPES.items():
         provisioners._RESOURCE_HANDLERS[name] = _handlers(machine, name)
         provisioners._REPLACING_PROPERTIES[name] = kind.replaced_on
-        if name.startswith(("AWS::SageMaker", "AWS::CodeCommit", "AWS::CodeBuild", "AWS::CodePipeline")):
+        if kind.tagged or name.startswith(("AWS::SageMaker", "AWS::CodeCommit", "AWS::CodeBuild", "AWS::CodePipeline")):
             provisioners._STACK_TAG_PROPERTY[name] = ("Tags", "list")
     threaded = stacks._runs_on_worker_thread
-    stacks._runs_on_worker_thread = lambda name: name in TYPES or threaded(name)
+    stacks._runs_on_worker_thread = lambda name: name in TYPES or name in CALLS or threaded(name)
+    alias_shift.install(machine, _actor.get)
     stacks._provision_resource = _checked_create(machine, stacks._provision_resource)
     stacks._update_resource = _checked_update(machine, stacks._update_resource)
     stacks._delete_resource = _checked_delete(machine, stacks._delete_resource)
@@ -134,6 +137,7 @@ def _checked_create(machine: Machine, inner: Any) -> Any:
     def create(kind: str, logical_id: str, properties: dict, stack_name: str) -> Any:
         _check(machine, kind, "create", properties, f"{stack_name}-{logical_id}")
         physical_id, attributes = inner(kind, logical_id, properties, stack_name)
+        complete(machine, kind, physical_id, properties)
         missing = {name: properties[name] for name in ATTRIBUTES.get(kind, ()) if name in properties}
         return physical_id, missing | attributes
 
@@ -144,7 +148,9 @@ def _checked_update(machine: Machine, inner: Any) -> Any:
     def update(kind: str, physical_id: str, old: dict, new: dict, *rest: Any) -> Any:
         if old != new:
             _check(machine, kind, "update", new, physical_id)
-        return inner(kind, physical_id, old, new, *rest)
+        physical_id, attributes = inner(kind, physical_id, old, new, *rest)
+        complete(machine, kind, physical_id, new)
+        return physical_id, attributes
 
     return update
 

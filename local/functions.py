@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import queue
+import random
 import re
 import secrets
 import shutil
@@ -20,6 +21,7 @@ import threading
 import time
 import zipfile
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,7 @@ from local.runtime_api import Destination, Environment, Invocation, Key, Outcome
 logger = logging.getLogger("local")
 _LAMBDA = "ministack.services.lambda_svc"
 SEAMS: tuple[tuple[str, str], ...] = (
+    ("ministack.core.iam_actions", "_lambda_action"),
     ("ministack.core.responses", "error_response_json"),
     ("ministack.core.responses", "json_response"),
     ("ministack.services.apigateway_v1", "_lambda_proxy_response"),
@@ -44,6 +47,7 @@ SEAMS: tuple[tuple[str, str], ...] = (
     ("ministack.services.efs", "_access_points"),
     (_LAMBDA, "_acquire_execution_slot"),
     (_LAMBDA, "_build_config"),
+    (_LAMBDA, "_create_alias"),
     (_LAMBDA, "_create_function"),
     (_LAMBDA, "_effective_func_record_for_qualifier"),
     (_LAMBDA, "_emit_lambda_metrics"),
@@ -54,10 +58,13 @@ SEAMS: tuple[tuple[str, str], ...] = (
     (_LAMBDA, "_get_function"),
     (_LAMBDA, "_inbound_invoke_depth"),
     (_LAMBDA, "_inflight"),
+    (_LAMBDA, "_invoke"),
     (_LAMBDA, "_invoke_depth"),
+    (_LAMBDA, "_qualifier_from_path_or_query"),
     (_LAMBDA, "_resolve_layer_zip"),
     (_LAMBDA, "_runtime_env_vars"),
     (_LAMBDA, "_throttle_response"),
+    (_LAMBDA, "_update_alias"),
     (_LAMBDA, "_update_code"),
     (_LAMBDA, "_vpc_config_with_id"),
     (_LAMBDA, "invalidate_worker"),
@@ -72,6 +79,8 @@ LOG_BATCH_SECONDS = 0.1
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 TLS_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE")
 INTERNAL_ERROR = json.dumps({"message": "Internal server error"})
+# (function, alias, version) of an invocation by HTTP, whose answer names the version that was chosen for it.
+_chosen: ContextVar[tuple[str, str, str] | None] = ContextVar("chosen_version", default=None)
 
 
 class FunctionError(Exception):
@@ -79,7 +88,12 @@ class FunctionError(Exception):
 
 
 def choose_version(alias: dict) -> str:
-    """Return the version that the next invocation of an alias runs."""
+    """Return the version that the next invocation of an alias runs: each as often as its weight says."""
+    point = random.random()
+    for version, weight in ((alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}).items():
+        point -= weight
+        if point < 0:
+            return version
     return alias["FunctionVersion"]
 
 
@@ -97,6 +111,7 @@ class Functions:
 
     def install(self) -> None:
         """Put this executor at ministack's seams."""
+        from ministack.core import iam_actions
         from ministack.services import apigateway_v1
         from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS
 
@@ -107,9 +122,10 @@ class Functions:
         svc._inbound_invoke_depth = inbound_depth
         svc.invalidate_worker = self.forget
         for name in ("_acquire_execution_slot", "_get_func_record_for_ref", "_build_config", "_create_function",
-                     "_update_code", "_get_function"):
+                     "_update_code", "_get_function", "_create_alias", "_update_alias", "_invoke"):
             setattr(svc, name, functools.partial(getattr(self, name), getattr(svc, name)))
         apigateway_v1._lambda_proxy_response = proxy_response
+        iam_actions._lambda_action = functools.partial(alias_action, iam_actions._lambda_action)
         handlers = _RESOURCE_HANDLERS["AWS::Lambda::Function"]
         for phase in ("create", "update", "delete"):
             handlers[phase] = functools.partial(getattr(self, f"_{phase}_of_stack"), handlers[phase])
@@ -143,7 +159,7 @@ class Functions:
             logger.warning("function %s did not start: %s", config["FunctionName"], error)
             self._metrics(config["FunctionName"], qualifier, config["Version"], {"Invocations": 1, "Errors": 1})
             return {"body": error_body(type(error).__name__, str(error)), "error": True, "log": str(error)}
-        return self._invoke(key, environment, config, qualifier, Invocation(
+        return self._run(key, environment, config, qualifier, Invocation(
             request_id, json.dumps(event).encode(), self._svc._func_arn(config["FunctionName"])
             + (f":{qualifier}" if qualifier else ""), float(config["Timeout"]), trace(self._svc._invoke_depth.get())))
 
@@ -154,10 +170,12 @@ class Functions:
         alias = base.get("aliases", {}).get(qualifier)
         if alias is None:
             return func, config, qualifier
-        return *self._svc._effective_func_record_for_qualifier(base, choose_version(alias)), qualifier
+        chosen = _chosen.get()
+        version = chosen[2] if chosen and chosen[:2] == (config["FunctionName"], qualifier) else choose_version(alias)
+        return *self._svc._effective_func_record_for_qualifier(base, version), qualifier
 
-    def _invoke(self, key: Key, environment: Environment, config: dict, qualifier: str,
-                invocation: Invocation) -> dict:
+    def _run(self, key: Key, environment: Environment, config: dict, qualifier: str,
+             invocation: Invocation) -> dict:
         first = environment.init_seconds is None
         try:
             outcome = environment.invoke(invocation, INIT_SECONDS + invocation.timeout)
@@ -277,6 +295,44 @@ class Functions:
         running = self._svc._inflight.get(slot, 1)
         self._metrics(name, qualifier, "", {"Throttles": 1} if slot is None else {"ConcurrentExecutions": running})
         return slot, limit
+
+    async def _invoke(self, inner: Any, name: str, event: Any, headers: dict, path_qualifier: str | None = None,
+                      query: dict | None = None) -> tuple:
+        """Choose an alias's version before all else, so that the answer's header names the one that ran."""
+        qualifier = self._svc._qualifier_from_path_or_query(path_qualifier, query)
+        alias = (self._svc._functions.get(name) or {}).get("aliases", {}).get(qualifier)
+        if alias is None:
+            return await inner(name, event, headers, path_qualifier, query)
+        _chosen.set((name, qualifier, version := choose_version(alias)))
+        try:
+            status, answered, body = await inner(name, event, headers, path_qualifier, query)
+        finally:
+            _chosen.set(None)
+        named = {"X-Amz-Executed-Version": version} if "X-Amz-Executed-Version" in answered else {}
+        return status, answered | named, body
+
+    def _create_alias(self, inner: Any, name: str, data: dict) -> tuple:
+        return self._refused_alias(name, data, "$LATEST") or inner(name, data)
+
+    def _update_alias(self, inner: Any, name: str, alias: str, data: dict) -> tuple:
+        known = (self._svc._functions.get(name) or {}).get("aliases", {}).get(alias) or {"FunctionVersion": "$LATEST"}
+        return self._refused_alias(name, data, known["FunctionVersion"]) or inner(name, alias, data)
+
+    def _refused_alias(self, name: str, data: dict, current: str) -> tuple | None:
+        """Return Lambda's refusal of an alias whose versions or weights cannot be, None where they can."""
+        from ministack.core.responses import error_response_json
+
+        func, version = self._svc._functions.get(name), data.get("FunctionVersion", current)
+        weights = (data.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
+        unknown = [each for each in (version, *weights) if func and each not in ("$LATEST", *func["versions"])]
+        if unknown:
+            return error_response_json("ResourceNotFoundException",
+                                       f"Function not found: {self._svc._func_arn(name)}:{unknown[0]}", 404)
+        if weights and ("$LATEST" in (version, *weights) or version in weights or len(weights) > 1
+                        or not all(0 <= weight <= 1 for weight in weights.values())):
+            return error_response_json("InvalidParameterValueException", "RoutingConfig: an alias points to one more version,"
+                                       " another one than its own and not $LATEST, with a weight of 0 to 1", 400)
+        return None
 
     def _get_func_record_for_ref(self, inner: Any, function_ref: str) -> tuple[dict | None, dict | None, str]:
         """Keep the qualifier that API Gateway, Step Functions and others name, so that aliases count for them too."""
@@ -539,6 +595,12 @@ def peak_memory(pid: int) -> str:
         found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
         return str(int(found[1]) // 1024) if found else ""
     return ""
+
+
+def alias_action(inner: Any, method: str, path: str) -> str | None:
+    """Return the IAM action of a Lambda request; ministack takes each that names an alias for ListAliases."""
+    named = re.search(r"/functions/[^/]+/aliases/[^/]+$", path)
+    return {"GET": "GetAlias", "PUT": "UpdateAlias", "DELETE": "DeleteAlias"}.get(method) if named else inner(method, path)
 
 
 def proxy_response(result: dict) -> tuple[dict, None]:

@@ -44,6 +44,7 @@ class Gateway:
         import ministack.app as native
 
         from local import seams
+        from local.alarms import Alarms
         from local.engines.process import ProcessEngine
         from local.functions import Functions
         from local.services import handlers
@@ -53,23 +54,24 @@ class Gateway:
         machine.processes.reap()
         machine.engine = ProcessEngine(machine)
         self._services, self._handlers, self._routes = handlers(machine)
-        self._functions = Functions(machine)
+        self._functions, self._alarms = Functions(machine), Alarms(machine)
         self._install()
 
     def _install(self) -> None:
         """Put our services and repairs at the seams."""
         from ministack.core.iam_actions import SERVICE_TO_IAM_NAMESPACE
 
-        from local import authorization, cloudformation, encryption, events, sam, workflow
+        from local import authorization, cloudformation, completion, encryption, events, sam, workflow
         from local.engines import layers
 
         for name, handler in self._handlers.items():
             self._native.SERVICE_HANDLERS[name] = handler
             self._native.SERVICE_REGISTRY.setdefault(name, {"module": name})
             SERVICE_TO_IAM_NAMESPACE.pop(name, None)  # ours ask IAM themselves, with the resource's ARN
-        for part in (authorization, cloudformation, encryption, events, sam, workflow, layers):
+        for part in (authorization, cloudformation, completion, encryption, events, sam, workflow, layers):
             part.install(self.machine)
         self._functions.install()
+        self._alarms.install()
 
     async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
         """Serve what is not an AWS API (git) by its path, and hand on the rest."""
@@ -114,6 +116,7 @@ class Gateway:
                 writer.close()
                 for service in self._services:
                     await asyncio.to_thread(service.setup)
+                self._alarms.start()
                 return ready()
             await asyncio.sleep(0.02)
 

@@ -205,8 +205,9 @@ class Job:
     def _reason(self, start: str, end: str) -> str:
         """Compose a reason of the program's own words and its last log lines."""
         said = self.said()[:400]
-        room = REASON_LENGTH - len(start) - len(end) - len(said) - 2
-        return "\n".join(filter(None, [start + said, self.log.tail(room)])) + end
+        tail = self.log.tail(REASON_LENGTH - len(start) - len(end) - len(said) - 2)
+        words = start if said in tail else start + said  # most programs print what they leave in the failure file
+        return words + ("\n" if tail and not words.endswith(": ") else "") + tail + end
 
     def save(self, name: str, document: Any) -> None:
         """Write a configuration file that the program may read."""

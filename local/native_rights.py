@@ -158,6 +158,9 @@ RIGHTS: dict[str, Rights] = {
     "AWS::Events::Rule": Rights("events|rule/{Name}", "events:PutRule events:PutTargets?Targets",
                                 "events:PutRule events:PutTargets?Targets", "events:DeleteRule events:RemoveTargets",
                                 {"Targets.RoleArn": "events.amazonaws.com"}),
+    "AWS::CloudWatch::Alarm": Rights(
+        "cloudwatch|alarm:{AlarmName}", "cloudwatch:PutMetricAlarm cloudwatch:TagResource?Tags", "cloudwatch:PutMetricAlarm",
+        "cloudwatch:DeleteAlarms"),
     "AWS::EFS::FileSystem": Rights("elasticfilesystem|file-system/new",
                                    "elasticfilesystem:CreateFileSystem* elasticfilesystem:DescribeFileSystems",
                                    "elasticfilesystem:UpdateFileSystem", "elasticfilesystem:DeleteFileSystem"),

@@ -1,6 +1,7 @@
 """SAM's transform with the stack's parameter values, which ministack leaves out: some properties must be literal."""
 
 import contextvars
+import logging
 from typing import Any
 
 from local.cloudformation import authorize_transform
@@ -18,6 +19,7 @@ def install(machine: Machine) -> None:
     from ministack.services.cloudformation import changesets, engine, handlers
     from samtranslator.translator import transform
 
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns that it did not publish metrics on its use
     apply, translate = engine._apply_transforms, transform.transform
 
     def apply_transforms(template: dict, provided: Any = None, previous: Any = None) -> Any:

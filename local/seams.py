@@ -5,6 +5,8 @@ The version is pinned exactly; this list is what to look at when the pin moves.
 
 import importlib
 
+from local.alias_shift import SEAMS as SHIFT_SEAMS
+from local.alarms import SEAMS as ALARM_SEAMS
 from local.engines.layers import SEAMS as LAYER_SEAMS
 from local.functions import SEAMS as FUNCTION_SEAMS
 from local.sam import SEAMS as SAM_SEAMS
@@ -34,6 +36,8 @@ SEAMS: tuple[tuple[str, str], ...] = (
     ("ministack.services.cloudformation.stacks", "_provision_resource"),
     ("ministack.services.cloudformation.stacks", "_runs_on_worker_thread"),
     ("ministack.services.cloudformation.stacks", "_update_resource"),
+    ("ministack.services.apigateway_v1", "_rest_apis"),
+    ("ministack.services.ec2", "_vpce_fields_xml"),
     ("ministack.services.eventbridge", "_dispatch_event"),
     ("ministack.services.eventbridge", "_invoke_target"),
     ("ministack.services.eventbridge", "_put_events"),
@@ -52,9 +56,11 @@ SEAMS: tuple[tuple[str, str], ...] = (
     ("ministack.services.sns", "_fanout"),
     ("ministack.services.sns", "_topics"),
     ("ministack.services.sts", "register_session"),
+    *ALARM_SEAMS,
     *FUNCTION_SEAMS,
     *LAYER_SEAMS,
     *SAM_SEAMS,
+    *SHIFT_SEAMS,
 )
 
 

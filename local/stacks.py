@@ -51,6 +51,8 @@ class ResourceType:
     update_key: str = ""  # where it differs from key
     ref: str = ""  # path of Ref in the read answer; the name itself where empty
     name: str = ""  # the property that CloudFormation fills in when a template leaves it out
+    parent: str = ""  # the property that names what it belongs to, where key is two members
+    tagged: str = ""  # the resource part of the ARN that takes changed tags, where an update does not
     attributes: dict[str, str] = field(default_factory=dict)  # Fn::GetAtt name -> path in the read answer
     replaced_on: tuple[str, ...] = ()
     waiting: Waiting | None = None
@@ -77,6 +79,12 @@ def _seed_repository(machine: Machine, name: str, properties: dict) -> None:
         version = {"VersionId": place["ObjectVersion"]} if place.get("ObjectVersion") else {}
         answer = machine.client("s3").get_object(Bucket=place["Bucket"], Key=place["Key"], **version)
         seed(machine, name, code.get("BranchName", "main"), answer["Body"].read())
+
+
+def _changed_group(properties: dict) -> dict:
+    """Return what UpdateDeploymentGroup takes; what a template no longer sets is emptied."""
+    empty = {"AlarmConfiguration": {}, "AutoRollbackConfiguration": {}, "TriggerConfigurations": []}
+    return empty | {key: value for key, value in properties.items() if key not in ("DeploymentGroupName", "Tags")}
 
 
 def _product(properties: dict) -> dict:
@@ -136,6 +144,19 @@ TYPES: dict[str, ResourceType] = {
     "AWS::CodeBuild::Project": ResourceType(
         "codebuild", "CreateProject", "DeleteProject", "name", "name", read="BatchGetProjects",
         read_key="names", update="UpdateProject", name="Name", attributes={"Arn": "projects.arn"}, replaced_on=("Name",)),
+    "AWS::CodeDeploy::Application": ResourceType(
+        "codedeploy", "CreateApplication", "DeleteApplication", "applicationName", "applicationName", read="GetApplication",
+        name="ApplicationName", replaced_on=("ApplicationName", "ComputePlatform"), tagged="application:{name}"),
+    "AWS::CodeDeploy::DeploymentConfig": ResourceType(
+        "codedeploy", "CreateDeploymentConfig", "DeleteDeploymentConfig", "deploymentConfigName", "deploymentConfigName",
+        read="GetDeploymentConfig", name="DeploymentConfigName",
+        replaced_on=("DeploymentConfigName", "ComputePlatform", "TrafficRoutingConfig")),
+    "AWS::CodeDeploy::DeploymentGroup": ResourceType(
+        "codedeploy", "CreateDeploymentGroup", "DeleteDeploymentGroup", "applicationName|deploymentGroupName", "",
+        read="GetDeploymentGroup", update="UpdateDeploymentGroup", update_key="applicationName|currentDeploymentGroupName",
+        changed=_changed_group, name="DeploymentGroupName", parent="ApplicationName",
+        ref="deploymentGroupInfo.deploymentGroupName", attributes={"Id": "deploymentGroupInfo.deploymentGroupId"},
+        replaced_on=("ApplicationName", "DeploymentGroupName"), tagged="deploymentgroup:{parent}/{name}"),
     "AWS::CodePipeline::Pipeline": ResourceType(
         "codepipeline", "CreatePipeline", "DeletePipeline", "name", "pipeline.name", read="GetPipeline",
         update="UpdatePipeline", name="Name", attributes={"Version": "pipeline.version"}, replaced_on=("Name",),
@@ -185,27 +206,33 @@ class Provisioner:
 
     def name_of(self, physical_id: str, properties: dict) -> str:
         """Return the name that the service knows a resource by; the physical id is what Ref gives."""
-        return properties.get(self.kind.name) or physical_id.rpartition("/")[2]
+        name = properties.get(self.kind.name) or physical_id.rpartition("/")[2]
+        return f"{properties[self.kind.parent]}|{name}" if self.kind.parent else name
 
     def update(self, name: str, properties: dict) -> tuple[str, dict]:
         """Change the resource in place, where its type allows that."""
+        if self.kind.tagged and properties.get("Tags"):
+            resource = self.kind.tagged.format(name=name.rpartition("|")[2], parent=properties.get(self.kind.parent))
+            self._call("TagResource", {"ResourceArn": self.machine.arn(self.kind.service, resource),
+                                       "Tags": properties["Tags"]})
+        if self.kind.tagged and not self.kind.update:
+            return self._settled(name)
         if not self.kind.update:
             raise ResourceError(f"{self.kind.create.removeprefix('Create')} cannot be changed in place: "
                                 f"only {', '.join(self.kind.replaced_on)} (by replacement)")
         shaped = (self.kind.changed or self.kind.request)({**properties, **self._named(name)})
         request = self._request(self.kind.update, shaped)
-        key = self.kind.update_key or self.kind.key
-        if key in self._shape(self.kind.update).members:
-            request[key] = name
-        self._call(self.kind.update, request)
+        known = self._shape(self.kind.update).members
+        self._call(self.kind.update, request | {key: value for key, value in _members(
+            self.kind.update_key or self.kind.key, name).items() if key in known})
         return self._settled(name)
 
     def _named(self, name: str) -> dict:
-        return {self.kind.name: name} if self.kind.name else {}
+        return {self.kind.name: name.rpartition("|")[2]} if self.kind.name else {}
 
     def delete(self, name: str) -> None:
         """Delete the resource; one that is gone is no error."""
-        request = dict(zip(self.kind.key.split("|"), name.split("|"), strict=True))
+        request = _members(self.kind.key, name)
         try:
             self._call(self.kind.delete, request)
             while self.kind.waiting and self.kind.read and not self.machine.stopping.wait(POLL_SECONDS):
@@ -231,7 +258,7 @@ class Provisioner:
                 raise ResourceError(f"{name}: the local AWS was stopped while it was {status}")
 
     def _read(self, name: str) -> dict:
-        answer = self._call(self.kind.read, self._request(self.kind.read, {self.kind.read_key or self.kind.key: name}))
+        answer = self._call(self.kind.read, self._request(self.kind.read, _members(self.kind.read_key or self.kind.key, name)))
         return {key: value[0] if isinstance(value, list) and value and isinstance(value[0], dict) else value
                 for key, value in answer.items()}
 
@@ -252,6 +279,11 @@ class Provisioner:
         except ClientError as error:
             raise ResourceError(f"{error.response['Error']['Message']} (Service: {self.kind.service}; "
                                 f"Error Code: {error.response['Error']['Code']})") from error
+
+
+def _members(key: str, name: str) -> dict[str, str]:
+    """Return the request members that name a resource."""
+    return dict(zip(key.split("|"), name.split("|"), strict=True))
 
 
 def convert(shape: Shape, value: Any, path: str) -> Any:

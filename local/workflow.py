@@ -139,7 +139,10 @@ def _run_job(machine: Machine, credentials: Credentials, job: Job, operation: st
         authorize(machine, credentials.access_key, action, rule)
     _call(machine, credentials, "sagemaker", operation, request)
     while True:
-        answer = _call(machine, credentials, "sagemaker", job.read, {job.name: request[job.name]})
+        try:
+            answer = _call(machine, credentials, "sagemaker", job.read, {job.name: request[job.name]})
+        except _ExecutionError as error:  # the job runs: a retry that made it anew would hide the reason
+            raise _ExecutionError("States.TaskFailed", error.cause) from error
         status = answer[job.status]
         if status == "Completed":
             return answer

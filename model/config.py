@@ -7,6 +7,7 @@ two fields are here, because JSON Schema's own messages for them help nobody.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -27,6 +28,9 @@ METRICS = {
     "regression": ("r2", "rmse", "mae", "mse"),
 }
 SMALLER_IS_BETTER = ("rmse", "mae", "mse", "log_loss")
+# The values that a metric can take, in words and as limits; what is not named here is a share.
+SHARE = ("from 0 to 1", 0.0, 1.0)
+RANGES = {"r2": ("at most 1", -math.inf, 1.0)} | dict.fromkeys(SMALLER_IS_BETTER, ("0 or more", 0.0, math.inf))
 
 
 def load(path: Path = CONFIG, schema_path: Path = SCHEMA) -> dict[str, Any]:
@@ -102,8 +106,16 @@ def contradictions(config: dict[str, Any]) -> Iterator[str]:
         yield f"problem.ignore holds {target}; allowed: every column but the target"
     if gate["metric"] not in METRICS[kind]:
         yield f"gate.metric is {json.dumps(gate['metric'])}; allowed for a {kind} problem: {', '.join(METRICS[kind])}"
+    elif not possible(gate["metric"], gate["threshold"]):
+        yield f"gate.threshold is {gate['threshold']}; {gate['metric']} never gets there, allowed: {RANGES.get(gate['metric'], SHARE)[0]}"
     if data["validation"] + data["test"] > 0.8:
         yield f"data.validation and data.test are {data['validation']} and {data['test']}; allowed: at most 0.8 together"
+
+
+def possible(metric: str, threshold: float) -> bool:
+    """Whether the metric can take the value."""
+    _, lowest, highest = RANGES.get(metric, SHARE)
+    return lowest <= threshold <= highest
 
 
 def with_hyperparameters(config: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,9 @@ def publish(organization: str) -> None:
     boto3.client("s3").create_bucket(Bucket=bucket)  # in us-east-1; elsewhere it needs a LocationConstraint
     trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
                                                      "Principal": {"Service": "sagemaker.amazonaws.com"}}]}
-    boto3.client("iam").create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(trust))
+    iam = boto3.client("iam")
+    with suppress(iam.exceptions.EntityAlreadyExistsException):  # a further project of the same organization
+        iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(trust))
     region = os.environ["AWS_DEFAULT_REGION"]
     subprocess.run(["bash", "scripts/build.sh", bucket, organization, region, role], cwd=ROOT, check=True)
 
@@ -180,8 +182,11 @@ def build_log(result: dict) -> str:
     if not builds or not builds[0].get("logs", {}).get("streamName"):
         return ""
     logs = builds[0]["logs"]
-    events = boto3.client("logs").get_log_events(
-        logGroupName=logs["groupName"], logStreamName=logs["streamName"], limit=LOG_LINES)["events"]
+    try:
+        events = boto3.client("logs").get_log_events(
+            logGroupName=logs["groupName"], logStreamName=logs["streamName"], limit=LOG_LINES)["events"]
+    except ClientError:  # a build that may not log has no stream
+        return ""
     return "".join(f"\n   | {event['message'].rstrip()}" for event in events)
 
 

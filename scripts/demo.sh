@@ -26,6 +26,7 @@ if [ "${1:-}" = --keep ]; then
 
 It stays up. In another shell:
   export AWS_ENDPOINT_URL=$AWS_ENDPOINT_URL AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
+  cd $PWD && PATH=\$PWD/.venv/bin:\$PATH   # the aws CLI is there
 and end it with:
   .venv/bin/python -m local down --data $data
 END

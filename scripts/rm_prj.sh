@@ -12,16 +12,20 @@ project=$1
 export AWS_PAGER=""
 [ -d .venv/bin ] && PATH="$PWD/.venv/bin:$PATH"
 
-status() { aws sagemaker describe-project --project-name "$project" --query ProjectStatus --output text 2> /dev/null || true; }
-case $(status) in
+status() { # blank where there is none; an account that cannot be asked ends the script
+  aws sagemaker list-projects --name-contains "$project" --output text \
+    --query "ProjectSummaryList[?ProjectName=='$project'].ProjectStatus" || exit 1
+}
+state=$(status)
+case $state in
   "" | DeleteCompleted) echo "rm_prj: there is no project $project; nothing to do" >&2; exit 0 ;;
 esac
 if [ "${2:-}" != --yes ]; then
   echo "rm_prj: would delete project $project with its endpoints, API, pipeline and repository. Nothing was deleted; add --yes to do it." >&2
   exit 1
 fi
-aws sagemaker delete-project --project-name "$project"
-while state=$(status); [[ $state == DeleteInProgress ]]; do sleep 2; done
+aws sagemaker delete-project --project-name "$project" || exit 1
+while state=$(status) || exit 1; [[ $state == DeleteInProgress ]]; do sleep 2; done
 case $state in
   "" | DeleteCompleted) echo "rm_prj: project $project deleted; its bucket and key are retained (scripts/rm_s3.sh deletes a bucket)" >&2 ;;
   *) echo "rm_prj: project $project is $state; the events of its Service Catalog stack say why, then run this again" >&2; exit 1 ;;

@@ -12,7 +12,10 @@ bucket=$1
 export AWS_DEFAULT_REGION=$2 AWS_REGION=$2 AWS_PAGER=""
 [ -d .venv/bin ] && PATH="$PWD/.venv/bin:$PATH"
 
-if ! aws s3api head-bucket --bucket "$bucket" > /dev/null 2>&1; then
+fail() { echo "rm_s3: $*" >&2; exit 1; }
+
+if ! answer=$(aws s3api head-bucket --bucket "$bucket" 2>&1); then
+  [[ $answer == *"(404)"* ]] || fail "s3://$bucket cannot be seen:${answer//$'\n'/ }"
   echo "rm_s3: there is no bucket $bucket in $AWS_REGION; nothing to do" >&2
   exit 0
 fi
@@ -25,10 +28,11 @@ versions() {
   aws s3api list-object-versions --bucket "$bucket" --max-items 1000 --output json \
     --query '{Objects: [Versions, DeleteMarkers][][].{Key: Key, VersionId: VersionId}, Quiet: `true`}'
 }
-page=$(versions)
+page=$(versions) || exit 1
 while [[ $page == *'"Key"'* ]]; do
-  aws s3api delete-objects --bucket "$bucket" --delete "$page" > /dev/null
-  page=$(versions)
+  refused=$(aws s3api delete-objects --bucket "$bucket" --delete "$page" --query 'Errors[0].[Key, Message]' --output text) || exit 1
+  [[ $refused == None ]] || fail "s3://$bucket still holds what may not be deleted: $refused"
+  page=$(versions) || exit 1
 done
-aws s3api delete-bucket --bucket "$bucket"
+aws s3api delete-bucket --bucket "$bucket" || exit 1
 echo "rm_s3: s3://$bucket deleted" >&2

@@ -69,7 +69,7 @@ class Environments:
 
 
 def _key(requirements: list[Requirement]) -> str:
-    content = [sys.version_info[:2], sysconfig.get_platform(), [requirement.text for requirement in requirements]]
+    content = [sys.version_info[:2], sysconfig.get_platform(), [(each.text, each.alone) for each in requirements]]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
 
 
@@ -79,8 +79,8 @@ def _install(home: Path, interpreter: Path, requirements: list[Requirement]) -> 
     for requirement in requirements:
         file = home / "requirements.txt"
         file.write_text(requirement.text)
-        _uv(["pip", "install", "--quiet", "--python", str(interpreter), "--requirement", str(file)], env,
-            requirement.file)
+        _uv(["pip", "install", "--quiet", "--python", str(interpreter), "--requirement", str(file),
+             *["--no-deps"] * requirement.alone], env, requirement.file)
 
 
 def _uv(arguments: list[str], env: dict[str, str], what: str) -> None:

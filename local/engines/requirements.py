@@ -22,10 +22,11 @@ class RequirementError(ValueError):
 
 @dataclass(frozen=True)
 class Requirement:
-    """A requirements file of an image (or the words of a pip command): its name and its text."""
+    """A requirements file of an image (or the words of a pip command): its name, its text, and whether it is all."""
 
     file: str
     text: str
+    alone: bool = False  # --no-deps: what the packages require does not come along
 
 
 class _Arguments(argparse.ArgumentParser):
@@ -37,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Arguments(add_help=False, allow_abbrev=False)
     parser.add_argument("-r", "--requirement", "--requirements", action="append", default=[])
     parser.add_argument("--root-user-action", "--timeout", "--retries", "--progress-bar")
+    parser.add_argument("--no-deps", action="store_true")
     for flag in WITHOUT_EFFECT:
         parser.add_argument(flag, action="store_true")
     parser.add_argument("packages", nargs="*")
@@ -51,10 +53,11 @@ def installed(command: str, env: dict[str, str], read: Reader) -> list[Requireme
     arguments = _parser().parse_args(list(WordSplitter(match[1], args={}, envs=env).split()))
     if local := [package for package in arguments.packages if re.match(r"[./~]", package)]:
         raise RequirementError(f"pip install {local[0]}: installing a folder is not understood by this machine")
-    found = [Requirement(name, "\n".join(_lines(name, text, read)) + "\n")
+    found = [Requirement(name, "\n".join(_lines(name, text, read)) + "\n", arguments.no_deps)
              for name, text in map(read, arguments.requirement)]
     if arguments.packages:
-        found.append(Requirement(f"pip install {' '.join(arguments.packages)}", "\n".join(arguments.packages) + "\n"))
+        found.append(Requirement(f"pip install {' '.join(arguments.packages)}", "\n".join(arguments.packages) + "\n",
+                                 arguments.no_deps))
     return found
 
 

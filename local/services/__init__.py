@@ -13,6 +13,7 @@ def handlers(machine: Machine) -> tuple[list[Service], dict[str, Handler], dict[
     """Return the services, the handler of each signing name, and the routes that are not AWS APIs."""
     from local.services.codebuild import CodeBuild
     from local.services.codecommit import CodeCommit
+    from local.services.codedeploy import CodeDeploy
     from local.services.codepipeline import CodePipeline
     from local.services.sagemaker import SageMaker
     from local.services.sagemaker_runtime import SageMakerRuntime
@@ -20,7 +21,7 @@ def handlers(machine: Machine) -> tuple[list[Service], dict[str, Handler], dict[
 
     sagemaker, runtime = SageMaker(machine), SageMakerRuntime(machine)
     codecommit = CodeCommit(machine)
-    others = [CodeBuild(machine), CodePipeline(machine), ServiceCatalog(machine)]
+    others = [CodeBuild(machine), CodeDeploy(machine), CodePipeline(machine), ServiceCatalog(machine)]
     names = {service.service_name: service.handle_request for service in (codecommit, *others)}
 
     async def by_path(method: str, path: str, headers: dict, body: bytes, query: dict) -> Any:

@@ -74,6 +74,11 @@ class Project:
         return self.started_by(lambda: self.aws.client("s3").put_object(
             Bucket=self.bucket, Key="data-source.zip", Body=content))
 
+    def stop(self, run: str) -> None:
+        """End a run that nobody waits for."""
+        self.pipeline.stop_pipeline_execution(pipelineName=self.name, pipelineExecutionId=run, abandon=True)
+        self.ended(run)
+
     def clone(self, folder: Path) -> Path:
         """Clone the project's repository with the aws CLI's credential helper."""
         outcome = self.git("clone", "--quiet", f"{self.aws.endpoint_url}/v1/repos/{self.name}", str(folder), cwd=ROOT)
@@ -108,6 +113,12 @@ class Project:
         details = self.pipeline.list_action_executions(pipelineName=self.name, filter={"pipelineExecutionId": run})[
             "actionExecutionDetails"]
         return next((detail for detail in details if detail["actionName"] == name), None)
+
+    def training_jobs(self, run: str) -> list[dict]:
+        """Return the training jobs of a run."""
+        sagemaker = self.aws.client("sagemaker")
+        found = sagemaker.list_training_jobs(NameContains=f"{run[:8]}-train")["TrainingJobSummaries"]
+        return [sagemaker.describe_training_job(TrainingJobName=job["TrainingJobName"]) for job in found]
 
     def failure(self, run: str) -> tuple[str, str]:
         """Wait for a run's failure; return where it failed (Stage/Action) and why, as get-pipeline-state shows it."""

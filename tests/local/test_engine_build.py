@@ -125,7 +125,7 @@ def test_dockerignore_leaves_files_out_and_exceptions_bring_them_back(context: P
     ("COPY --parents a b", "--parents is not understood"),
     ("COPY container/note.txt container/serve.py x", "end with /"),
     ("RUN pip install -r nothing.txt", "not in the image at this line"), ("RUN pip install .", "installing a folder"),
-    ("RUN pip install --no-deps six", "--no-deps; not understood"), ("ENV A=${B:-c}", "is not understood"),
+    ("RUN pip install --pre six", "--pre; not understood"), ("ENV A=${B:-c}", "is not understood"),
     ("COPY link .", "links to something")])
 def test_what_cannot_be_honoured_is_refused_with_its_line(context: Path, line: str, reason: str) -> None:
     (context / "link").symlink_to("/etc/hostname")

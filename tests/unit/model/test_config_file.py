@@ -68,6 +68,9 @@ def test_an_unquoted_yes_is_explained(tmp_path: Path) -> None:
     ("gate: {metric: auc, threshold: 0.5}", "the file lacks problem"),
     ("problem: {type: binary, target: y}\ngate: {metric: auc, threshold: 0.5}", "problem lacks positive"),
     ("problem: {type: regression, target: y, positive: 1}\ngate: {metric: r2, threshold: 0.5}", "only in a binary problem"),
+    ("problem: {type: binary, target: y, positive: a}\ngate: {metric: auc, threshold: 1.5}",
+     "gate.threshold is 1.5; auc never gets there, allowed: from 0 to 1"),
+    ("problem: {type: regression, target: y}\ngate: {metric: rmse, threshold: -1}", "allowed: 0 or more"),
 ])
 def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "config.yml"

@@ -1,0 +1,576 @@
+"""CodeDeploy's deployments of a Lambda alias, with an alias, alarms and topics that a test steers."""
+
+import json
+import threading
+import time
+import urllib.request
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local.alias_traffic import PREDEFINED, steps
+from local.clock import Clock
+from local.functions import choose_version
+from local.machine import Credentials, Machine
+from local.service import ServiceError
+from local.services.codedeploy import CodeDeploy
+
+SECONDS = 10.0
+SPEED = 36_000.0  # an hour of a silent hook in 0.1 s
+SLOW = "slow"  # a canary of 10 % that does not end before the test does
+ROLE = "arn:aws:iam::000000000000:role/deploy"
+EVENTS = ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"]
+TRIGGERS = ["DeploymentStart", "DeploymentSuccess", "DeploymentFailure", "DeploymentStop", "DeploymentRollback"]
+
+
+class Cloud:
+    """The clients that a deployment uses: one alias, alarms, hooks that answer as a test says, a topic."""
+
+    def __init__(self):
+        self.alias, self.moves, self.invoked, self.published = ("1", {}), [], [], []
+        self.alarms, self.hooks, self.denied, self.report = {}, {}, set(), None
+        self.changed = threading.Condition()
+
+    def get_alias(self, **_):
+        return {"FunctionVersion": self.alias[0]}
+
+    def update_alias(self, FunctionVersion, RoutingConfig, **_):  # noqa: N803
+        if "update_alias" in self.denied:
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "UpdateAlias")
+        with self.changed:
+            self.alias = FunctionVersion, RoutingConfig["AdditionalVersionWeights"]
+            self.moves.append(self.alias)
+            self.changed.notify_all()
+
+    def invoke(self, FunctionName, Payload, InvocationType):  # noqa: N803
+        event = json.loads(Payload)
+        self.invoked.append((FunctionName, InvocationType, event))
+        if status := self.hooks.get(FunctionName):
+            self.report(event, status)
+
+    def describe_alarms(self, AlarmNames, **_):  # noqa: N803
+        return {"MetricAlarms": [{"AlarmName": name, "StateValue": self.alarms[name]} for name in AlarmNames
+                                 if name in self.alarms], "CompositeAlarms": []}
+
+    def publish(self, **message):
+        self.published.append(message)
+
+    def reached(self, alias):
+        with self.changed:
+            assert self.changed.wait_for(lambda: self.alias == alias, SECONDS), self.moves
+
+
+class Caller:
+    access_key, principal = "test", "arn:aws:iam::000000000000:user/tester"
+
+    def authorize(self, *_):
+        """Allow everything."""
+
+
+class Bench:
+    """A service on a machine of its own, which can be stopped and started again."""
+
+    def __init__(self, folder):
+        self.folder, self.cloud, self.events = folder, Cloud(), []
+        self.start()
+        self.call("create_application", applicationName="a", computePlatform="Lambda")
+        self.config(SLOW, 10, 2880)
+        self.group()
+
+    def start(self):
+        self.machine = Machine(data=self.folder, port=1, clock=Clock(SPEED), cache=self.folder)
+        self.machine.emit = lambda source, kind, detail, resources: self.events.append((detail["deploymentId"], detail["state"]))
+        self.machine.session = lambda *_: Credentials("role", "secret")
+        self.machine.client = lambda *_: self.cloud
+        self.service = CodeDeploy(self.machine)
+        self.cloud.report = lambda event, status: self.call(
+            "put_lifecycle_event_hook_execution_status", deploymentId=event["DeploymentId"], status=status,
+            lifecycleEventHookExecutionId=event["LifecycleEventHookExecutionId"])
+        self.service.setup()
+
+    def stop(self):
+        self.machine.stopping.set()
+        self.service.stop()
+        self.settled()
+        self.machine.store.close()
+
+    def settled(self):
+        while running := [each for each in threading.enumerate() if each.name.startswith("deployment-d-")]:
+            running[0].join(SECONDS)
+            assert not running[0].is_alive()
+
+    def call(self, operation, **request):
+        return getattr(self.service, operation)(request, Caller())
+
+    def config(self, name, percent, minutes, kind="canary"):
+        self.call("create_deployment_config", deploymentConfigName=name, computePlatform="Lambda", trafficRoutingConfig={
+            "type": f"TimeBased{kind.title()}",
+            f"timeBased{kind.title()}": {f"{kind}Percentage": percent, f"{kind}Interval": minutes}})
+
+    def group(self, name="g", config="CodeDeployDefault.LambdaCanary10Percent5Minutes", **members):
+        settings = {"autoRollbackConfiguration": {"enabled": True, "events": EVENTS}, "deploymentStyle": {
+            "deploymentType": "BLUE_GREEN", "deploymentOption": "WITH_TRAFFIC_CONTROL"}}
+        self.call("create_deployment_group", applicationName="a", deploymentGroupName=name, serviceRoleArn=ROLE,
+                  deploymentConfigName=config, **settings | members)
+
+    def deploy(self, group="g", spec=None, **request):
+        revision = {"revisionType": "AppSpecContent", "appSpecContent": {"content": spec or appspec()}}
+        return self.call("create_deployment", applicationName="a", deploymentGroupName=group, revision=revision,
+                         **request)["deploymentId"]
+
+    def ended(self, name):
+        self.settled()
+        return self.info(name)
+
+    def info(self, name):
+        return self.call("get_deployment", deploymentId=name)["deploymentInfo"]
+
+    def statuses(self, name):
+        target = self.call("get_deployment_target", deploymentId=name, targetId="f")["deploymentTarget"]["lambdaTarget"]
+        return [event["status"] for event in target["lifecycleEvents"]]
+
+
+def appspec(hooks=(), **changes):
+    properties = {"Name": "f", "Alias": "live", "CurrentVersion": "1", "TargetVersion": "2"} | changes
+    return json.dumps({"version": 0.0, "Resources": [{"live": {"Type": "AWS::Lambda::Function", "Properties": properties}}],
+                       "Hooks": [{event: function} for event, function in hooks]})
+
+
+@pytest.fixture
+def bench(tmp_path):
+    bench = Bench(tmp_path)
+    yield bench
+    if not bench.machine.stopping.is_set():
+        bench.stop()
+
+
+def test_shares_follow_the_weights():
+    alias, count = {"FunctionVersion": "1", "RoutingConfig": {"AdditionalVersionWeights": {"2": 0.1}}}, 20_000
+    new = sum(choose_version(alias) == "2" for _ in range(count))
+    expected = count * 0.1
+    chi_square = (new - expected) ** 2 / expected + (new - expected) ** 2 / (count - expected)
+    assert chi_square < 15.1  # one in 10,000 runs of a right chooser is above
+
+
+@pytest.mark.parametrize(("name", "shares", "minutes"), [
+    ("AllAtOnce", [100], 0), ("Canary10Percent5Minutes", [10, 100], 5), ("Canary10Percent30Minutes", [10, 100], 30),
+    ("Linear10PercentEvery1Minute", [*range(10, 101, 10)], 9), ("Linear10PercentEvery10Minutes", [*range(10, 101, 10)], 90)])
+def test_predefined_configs_move_traffic_as_their_names_say(name, shares, minutes):
+    moves = steps(PREDEFINED[f"CodeDeployDefault.Lambda{name}"])
+    assert [share for share, _ in moves] == shares
+    assert sum(seconds for _, seconds in moves) == minutes * 60
+
+
+def test_canary_takes_its_share_and_then_all(bench):
+    name = bench.deploy()
+    info = bench.ended(name)
+    assert (info["status"], info["deploymentOverview"]["Succeeded"]) == ("Succeeded", 1)
+    assert bench.cloud.moves == [("1", {"2": 0.1}), ("2", {})]
+    assert bench.statuses(name) == ["Succeeded"] * 3
+    target = bench.call("get_deployment_target", deploymentId=name, targetId="f:live")["deploymentTarget"]["lambdaTarget"]
+    assert target["lambdaFunctionInfo"]["targetVersionWeight"] == 1.0
+    assert bench.events == [(name, "START"), (name, "SUCCESS")]
+
+
+def test_custom_linear_config_goes_in_its_steps(bench):
+    bench.config("quarter", 40, 1, kind="linear")
+    bench.ended(bench.deploy(deploymentConfigName="quarter"))
+    assert bench.cloud.moves == [("1", {"2": 0.4}), ("1", {"2": 0.8}), ("2", {})]
+
+
+def test_hooks_are_asked_before_and_after_the_shift(bench):
+    bench.cloud.hooks = {"before": "Succeeded", "after": "Succeeded"}
+    name = bench.deploy(spec=appspec([("BeforeAllowTraffic", "before"), ("AfterAllowTraffic", "after")]))
+    assert bench.ended(name)["status"] == "Succeeded"
+    assert [(function, kind, sorted(event)) for function, kind, event in bench.cloud.invoked] == [
+        (function, "Event", ["DeploymentId", "LifecycleEventHookExecutionId"]) for function in ("before", "after")]
+    with pytest.raises(ServiceError) as refusal:
+        bench.cloud.report(bench.cloud.invoked[0][2], "Failed")
+    assert refusal.value.code == "LifecycleEventAlreadyCompletedException"
+
+
+@pytest.mark.parametrize(("event", "moves", "statuses"), [
+    ("BeforeAllowTraffic", [("1", {})], ["Failed", "Skipped", "Skipped"]),
+    ("AfterAllowTraffic", [("1", {"2": 0.1}), ("2", {}), ("1", {})], ["Succeeded", "Succeeded", "Failed"])])
+def test_hook_that_reports_failure_leaves_the_old_version(bench, event, moves, statuses):
+    bench.cloud.hooks = {"check": "Failed"}
+    name = bench.deploy(spec=appspec([(event, "check")]))
+    info = bench.ended(name)
+    assert (info["status"], info["errorInformation"]["code"]) == ("Failed", "HOOK_EXECUTION_FAILURE")
+    assert f"{event}: check reported Failed" in info["errorInformation"]["message"]
+    assert (bench.statuses(name), bench.cloud.moves) == (statuses, moves)
+    rollback = bench.info(info["rollbackInfo"]["rollbackDeploymentId"])
+    assert (rollback["creator"], rollback["status"]) == ("codeDeployRollback", "Succeeded")
+    assert rollback["rollbackInfo"]["rollbackTriggeringDeploymentId"] == name
+    assert len(bench.cloud.invoked) == 1  # the way back asks no hook
+
+
+def test_hook_that_never_reports_fails_after_an_hour(bench):
+    name = bench.deploy(spec=appspec([("BeforeAllowTraffic", "silent")]))
+    assert "silent did not report within an hour" in bench.ended(name)["errorInformation"]["message"]
+
+
+def test_alarm_during_the_canary_stops_it_and_goes_back(bench):
+    bench.cloud.alarms = {"errors": "OK"}
+    bench.group("alarmed", SLOW, alarmConfiguration={"enabled": True, "alarms": [{"name": "errors"}]})
+    name = bench.deploy("alarmed")
+    bench.cloud.reached(("1", {"2": 0.1}))
+    bench.cloud.alarms = {"errors": "ALARM"}
+    info = bench.ended(name)
+    assert (info["status"], info["errorInformation"]["code"]) == ("Stopped", "ALARM_ACTIVE")
+    assert info["errorInformation"]["message"].endswith("Activated alarms: <errors>")
+    assert bench.statuses(name) == ["Succeeded", "Failed", "Skipped"]
+    assert bench.cloud.alias == ("1", {})
+    assert bench.info(info["rollbackInfo"]["rollbackDeploymentId"])["status"] == "Succeeded"  # though the alarm is on
+
+
+@pytest.mark.parametrize(("alarms", "tolerant", "status", "moves"), [
+    ({"errors": "ALARM"}, False, "Stopped", []), ({}, False, "Failed", []),
+    ({}, True, "Succeeded", [("1", {"2": 0.1}), ("2", {})]),
+    ({"errors": "INSUFFICIENT_DATA"}, False, "Succeeded", [("1", {"2": 0.1}), ("2", {})])])
+def test_alarm_states_at_the_start(bench, alarms, tolerant, status, moves):
+    bench.cloud.alarms = alarms
+    settings = {"enabled": True, "ignorePollAlarmFailure": tolerant, "alarms": [{"name": "errors"}]}
+    assert bench.ended(bench.deploy(overrideAlarmConfiguration=settings))["status"] == status
+    assert bench.cloud.moves == moves
+
+
+def test_alias_on_another_version_is_left_alone(bench):
+    bench.cloud.alias = ("7", {})
+    info = bench.ended(bench.deploy())
+    assert info["errorInformation"]["code"] == "INVALID_LAMBDA_CONFIGURATION"
+    assert "f:live is on version 7, CurrentVersion is 1" in info["errorInformation"]["message"]
+    assert (bench.cloud.moves, "rollbackInfo" in info) == ([], False)
+
+
+@pytest.mark.parametrize(("rollback", "alias"), [(None, ("1", {})), (True, ("1", {})), (False, ("1", {"2": 0.1}))])
+def test_stop_goes_back_unless_it_is_told_not_to(bench, rollback, alias):
+    name = bench.deploy(deploymentConfigName=SLOW)
+    bench.cloud.reached(("1", {"2": 0.1}))
+    bench.call("stop_deployment", deploymentId=name, **{} if rollback is None else {"autoRollbackEnabled": rollback})
+    info = bench.ended(name)
+    assert (info["status"], info["errorInformation"]["code"]) == ("Stopped", "MANUAL_STOP")
+    assert bench.cloud.alias == alias
+    with pytest.raises(ServiceError) as refusal:
+        bench.call("stop_deployment", deploymentId=name)
+    assert refusal.value.code == "DeploymentAlreadyCompletedException"
+
+
+def test_group_without_rollback_stays_where_it_failed(bench):
+    bench.cloud.hooks = {"check": "Failed"}
+    bench.group("stays", autoRollbackConfiguration={})
+    info = bench.ended(bench.deploy("stays", appspec([("AfterAllowTraffic", "check")])))
+    assert ("rollbackInfo" in info, bench.cloud.alias) == (False, ("2", {}))
+
+
+def test_group_has_one_deployment_at_a_time(bench):
+    name = bench.deploy(deploymentConfigName=SLOW)
+    with pytest.raises(ServiceError) as refusal:
+        bench.deploy()
+    assert (refusal.value.code, name in str(refusal.value)) == ("DeploymentLimitExceededException", True)
+    bench.call("stop_deployment", deploymentId=name)
+    bench.settled()
+    assert bench.ended(bench.deploy())["status"] == "Succeeded"
+
+
+def test_role_without_a_right_fails_the_deployment_with_its_name(bench):
+    bench.cloud.denied = {"update_alias"}
+    info = bench.ended(bench.deploy())
+    assert info["errorInformation"]["code"] == "IAM_ROLE_PERMISSIONS"
+    assert ROLE in info["errorInformation"]["message"] and "AWSLambda" in info["errorInformation"]["message"]
+
+
+def test_interrupted_deployment_has_failed_and_gone_back_when_the_machine_answers(bench):
+    name = bench.deploy(deploymentConfigName=SLOW)
+    bench.cloud.reached(("1", {"2": 0.1}))
+    bench.stop()
+    assert bench.cloud.alias == ("1", {"2": 0.1})
+    bench.start()
+    info = bench.info(name)
+    assert (info["status"], bench.cloud.alias) == ("Failed", ("1", {}))
+    assert info["errorInformation"]["message"].startswith("interrupted")
+
+
+def test_interrupted_way_back_is_gone_again(bench):
+    bench.cloud.hooks = {"check": "Failed"}
+    name = bench.deploy(spec=appspec([("AfterAllowTraffic", "check")]))
+    rollback = bench.ended(name)["rollbackInfo"]["rollbackDeploymentId"]
+    with bench.service.deployments.table.edit(rollback) as document:
+        document["status"] = "InProgress"
+    bench.cloud.alias = ("2", {})
+    bench.stop()
+    bench.start()
+    assert (bench.info(rollback)["status"], bench.cloud.alias) == ("Failed", ("1", {}))
+
+
+def test_triggers_are_told_of_start_failure_and_rollback(bench):
+    bench.cloud.hooks = {"check": "Failed"}
+    bench.group("told", triggerConfigurations=[{"triggerName": "t", "triggerTargetArn": "topic", "triggerEvents": TRIGGERS}])
+    name = bench.deploy("told", appspec([("BeforeAllowTraffic", "check")]))
+    bench.settled()
+    told = [json.loads(message["Message"]) for message in bench.cloud.published]
+    assert [message["status"] for message in told if message["deploymentId"] == name] == ["CREATED", "FAILED", "FAILED"]
+    assert json.loads(told[1]["errorInformation"])["ErrorCode"] == "HOOK_EXECUTION_FAILURE"
+    assert [state for deployment, state in bench.events if deployment == name] == ["START", "FAILURE"]
+
+
+@pytest.mark.parametrize(("spec", "reason"), [
+    ("{", "neither JSON nor YAML"), ('{"Resources": []}', "one item in Resources"), (appspec(TargetVersion=""), "TargetVersion"),
+    (appspec([("AllowTraffic", "f")]), "not AllowTraffic"),
+    ("Resources: [{f: {Type: AWS::ECS::Service, Properties: {}}}]", "must be AWS::Lambda::Function"), ("", "must be a map")])
+def test_appspec_that_cannot_be_followed_is_refused(bench, spec, reason):
+    with pytest.raises(ServiceError, match=reason) as refusal:
+        bench.deploy(spec=spec or "[]")
+    assert refusal.value.code == "InvalidRevisionException"
+
+
+def test_appspec_may_be_yaml(bench):
+    spec = ("version: 0.0\nResources:\n  - f:\n      Type: AWS::Lambda::Function\n      Properties:\n        Name: f\n"
+            "        Alias: live\n        CurrentVersion: 1\n        TargetVersion: 2\n")
+    assert bench.ended(bench.deploy(spec=spec))["status"] == "Succeeded"
+
+
+@pytest.mark.parametrize(("percent", "minutes"), [(0, 5), (100, 5), (10, 0), (10, 2881)])
+def test_config_out_of_bounds_is_refused(bench, percent, minutes):
+    with pytest.raises(ServiceError) as refusal:
+        bench.config("odd", percent, minutes)
+    assert refusal.value.code == "InvalidTrafficRoutingConfigurationException"
+
+
+def test_config_in_use_stays(bench):
+    bench.group("slow", SLOW)
+    with pytest.raises(ServiceError) as refusal:
+        bench.call("delete_deployment_config", deploymentConfigName=SLOW)
+    assert refusal.value.code == "DeploymentConfigInUseException"
+    bench.call("delete_deployment_group", applicationName="a", deploymentGroupName="slow")
+    bench.call("delete_deployment_config", deploymentConfigName=SLOW)
+    assert bench.call("list_deployment_configs")["deploymentConfigsList"] == list(PREDEFINED)
+
+
+def test_deployments_are_listed_newest_first_by_status(bench):
+    first = bench.deploy()
+    bench.settled()
+    bench.cloud.alias = ("1", {})
+    second = bench.deploy()
+    bench.settled()
+    of_group = {"applicationName": "a", "deploymentGroupName": "g"}
+    assert bench.call("list_deployments", **of_group)["deployments"] == [second, first]
+    assert bench.call("list_deployments", includeOnlyStatuses=["Failed"], **of_group)["deployments"] == []
+    group = bench.call("get_deployment_group", **of_group)["deploymentGroupInfo"]
+    assert group["lastSuccessfulDeployment"]["deploymentId"] == second
+
+
+# With real functions, roles and stacks
+
+CODE = """
+import json
+def handler(event, context):
+    return {{"statusCode": 200, "body": json.dumps({{"version": context.function_version, "label": "{label}"}})}}
+"""
+HOOK = """
+import boto3, os
+def handler(event, context):
+    boto3.client("codedeploy").put_lifecycle_event_hook_execution_status(
+        deploymentId=event["DeploymentId"], status=os.environ["STATUS"],
+        lifecycleEventHookExecutionId=event["LifecycleEventHookExecutionId"])
+"""
+ACCOUNT = "000000000000"
+STACK_RIGHTS = ["cloudformation:*", "iam:*", "lambda:*", "cloudwatch:*"]
+DEPLOY_RIGHTS = [f"codedeploy:{action}" for action in (
+    "CreateApplication", "CreateDeploymentConfig", "CreateDeploymentGroup", "DeleteApplication", "DeleteDeploymentConfig",
+    "DeleteDeploymentGroup", "GetApplication", "GetDeploymentGroup", "UpdateDeploymentGroup", "TagResource",
+    "CreateDeployment", "GetDeployment", "GetDeploymentConfig", "GetApplicationRevision", "RegisterApplicationRevision")]
+
+
+def template(label, hook="Succeeded"):
+    """Return a SAM template: a function whose alias moves by a custom canary of 20 % with a hook and an alarm."""
+    function = {"Runtime": "python3.13", "Handler": "index.handler"}
+    return json.dumps({"Transform": "AWS::Serverless-2016-10-31", "Resources": {
+        "Quick": {"Type": "AWS::CodeDeploy::DeploymentConfig", "Properties": {
+            "ComputePlatform": "Lambda", "TrafficRoutingConfig": {
+                "Type": "TimeBasedCanary", "TimeBasedCanary": {"CanaryPercentage": 20, "CanaryInterval": 1}}}},
+        "Answer": {"Type": "AWS::Serverless::Function", "Properties": function | {
+            "FunctionName": "shift-answer", "InlineCode": CODE.format(label=label), "AutoPublishAlias": "live",
+            "DeploymentPreference": {"Type": {"Ref": "Quick"}, "Alarms": ["shift-errors"],
+                                     "Hooks": {"PreTraffic": {"Ref": "Check"}}}}},
+        "Check": {"Type": "AWS::Serverless::Function", "Properties": function | {
+            "FunctionName": "CodeDeployHook_shift", "InlineCode": HOOK, "Environment": {"Variables": {"STATUS": hook}},
+            "DeploymentPreference": {"Enabled": False}, "Policies": [{"Version": "2012-10-17", "Statement": [{
+                "Effect": "Allow", "Action": "codedeploy:PutLifecycleEventHookExecutionStatus", "Resource": {"Fn::Sub":
+                "arn:aws:codedeploy:${AWS::Region}:${AWS::AccountId}:deploymentgroup:${ServerlessDeploymentApplication}/*"}}]}]}},
+    }})
+
+
+class Stack:
+    """The stack of the template, made and changed with a role's rights."""
+
+    def __init__(self, aws):
+        self.aws, self.client, self.functions = aws, aws.client("cloudformation"), aws.client("lambda")
+        trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {
+            "Service": "cloudformation.amazonaws.com"}}]}
+        self.role = aws.client("iam").create_role(RoleName="shift-stack", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+        aws.client("cloudwatch").put_metric_alarm(
+            AlarmName="shift-errors", Namespace="Test", MetricName="Errors", ComparisonOperator="GreaterThanThreshold",
+            EvaluationPeriods=1, Period=60, Statistic="Sum", Threshold=0)
+        self.permit(DEPLOY_RIGHTS)
+        self.client.create_stack(**self._request("one"))
+        assert self.settled() == "CREATE_COMPLETE", self.failures()
+
+    def _request(self, label, **changes):
+        return {"StackName": "shift", "TemplateBody": template(label, **changes), "RoleARN": self.role,
+                "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"], "Tags": [{"Key": "run", "Value": label}]}
+
+    def permit(self, rights):
+        policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": "*", "Action": STACK_RIGHTS + rights}]}
+        self.aws.client("iam").put_role_policy(RoleName="shift-stack", PolicyName="p", PolicyDocument=json.dumps(policy))
+
+    def update(self, label, **changes):
+        self.client.update_stack(**self._request(label, **changes))
+
+    def settled(self):
+        return until(lambda: next((stack["StackStatus"] for stack in self.client.describe_stacks(StackName="shift")["Stacks"]
+                                   if not stack["StackStatus"].endswith("IN_PROGRESS")), None))
+
+    def failures(self):
+        events = self.client.describe_stack_events(StackName="shift")["StackEvents"]
+        return [event["ResourceStatusReason"] for event in events if event["ResourceStatus"].endswith("_FAILED")]
+
+    def alias(self):
+        found = self.functions.get_alias(FunctionName="shift-answer", Name="live")
+        return found["FunctionVersion"], found.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+
+    def label(self):
+        answer = self.functions.invoke(FunctionName="shift-answer", Qualifier="live", Payload=b"{}")
+        return json.loads(json.loads(answer["Payload"].read())["body"])["label"]
+
+
+def until(condition, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+    return value
+
+
+@pytest.fixture(scope="module")
+def stack(aws):
+    return Stack(aws)
+
+
+def test_stack_moves_its_alias_through_a_canary(stack):
+    assert stack.alias() == ("1", {})
+    stack.update("two")
+    until(lambda: stack.alias() == ("1", {"2": 0.2}))
+    assert stack.settled() == "UPDATE_COMPLETE", stack.failures()
+    assert (stack.alias(), stack.label()) == (("2", {}), "two")
+
+
+def test_stack_fails_with_the_reason_of_a_hook_and_keeps_its_version(stack):
+    before = stack.alias()
+    stack.update("three", hook="Failed")
+    assert stack.settled() == "UPDATE_ROLLBACK_COMPLETE"
+    assert "lifecycle event validation functions failed. BeforeAllowTraffic: CodeDeployHook_shift" in stack.failures()[0]
+    assert stack.alias() == before
+
+
+def test_stack_fails_with_the_reason_of_an_alarm_and_keeps_its_version(stack):
+    before, alarms = stack.alias(), stack.aws.client("cloudwatch")
+    stack.update("four")
+    until(lambda: stack.alias()[1])
+    alarms.set_alarm_state(AlarmName="shift-errors", StateValue="ALARM", StateReason="test")
+    assert stack.settled() == "UPDATE_ROLLBACK_COMPLETE"
+    alarms.set_alarm_state(AlarmName="shift-errors", StateValue="OK", StateReason="test")
+    assert "Activated alarms: <shift-errors>" in stack.failures()[0]
+    assert stack.alias() == before
+
+
+def test_stack_needs_the_rights_of_a_deployment(stack):
+    before = stack.alias()
+    stack.permit([right for right in DEPLOY_RIGHTS if right != "codedeploy:RegisterApplicationRevision"])
+    stack.update("five")
+    assert stack.settled() == "UPDATE_ROLLBACK_COMPLETE"
+    stack.permit(DEPLOY_RIGHTS)
+    assert "codedeploy:RegisterApplicationRevision" in stack.failures()[0]
+    assert stack.alias() == before
+
+
+def test_weights_hold_at_every_way_in_and_metrics_tell_the_version(aws, stack):
+    functions, (old, _) = aws.client("lambda"), stack.alias()
+    new = next(version for version in ("1", "2") if version != old)
+    functions.update_alias(FunctionName="shift-answer", Name="live", RoutingConfig={"AdditionalVersionWeights": {new: 0.5}})
+    try:
+        for way in (by_invocation(aws), by_api(aws), by_workflow(aws)):
+            assert {way() for _ in range(20)} == {old, new}
+    finally:
+        functions.update_alias(FunctionName="shift-answer", Name="live", RoutingConfig={"AdditionalVersionWeights": {}})
+    metrics = aws.client("cloudwatch").list_metrics(Namespace="AWS/Lambda", MetricName="Invocations")["Metrics"]
+    assert {dimension["Value"] for metric in metrics for dimension in metric["Dimensions"]
+            if dimension["Name"] == "ExecutedVersion"} >= {old, new}
+
+
+def by_invocation(aws):
+    client = aws.client("lambda")
+
+    def ask():
+        answer = client.invoke(FunctionName="shift-answer", Qualifier="live", Payload=b"{}")
+        version = json.loads(json.loads(answer["Payload"].read())["body"])["version"]
+        assert answer["ExecutedVersion"] == version
+        return version
+
+    return ask
+
+
+def by_api(aws):
+    client, function = aws.client("apigateway"), f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:shift-answer:live"
+    api = client.create_rest_api(name="shift")["id"]
+    method = {"restApiId": api, "resourceId": client.get_resources(restApiId=api)["items"][0]["id"], "httpMethod": "POST"}
+    client.put_method(**method, authorizationType="NONE")
+    client.put_integration(**method, type="AWS_PROXY", integrationHttpMethod="POST", uri="arn:aws:apigateway:us-east-1:"
+                           f"lambda:path/2015-03-31/functions/{function}/invocations")
+    client.create_deployment(restApiId=api, stageName="prd")
+    aws.client("lambda").add_permission(FunctionName=function, StatementId="api", Action="lambda:InvokeFunction",
+                                        Principal="apigateway.amazonaws.com")
+
+    def ask():
+        with urllib.request.urlopen(f"{aws.endpoint_url}/_aws/execute-api/{api}/prd/", data=b"{}") as answer:
+            return json.load(answer)["version"]
+
+    return ask
+
+
+def by_workflow(aws):
+    trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {
+        "Service": "states.amazonaws.com"}}]}
+    rights = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"}]}
+    role = aws.client("iam").create_role(RoleName="shift-states", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    aws.client("iam").put_role_policy(RoleName="shift-states", PolicyName="p", PolicyDocument=json.dumps(rights))
+    client = aws.client("stepfunctions")
+    machine = client.create_state_machine(name="shift", roleArn=role, definition=json.dumps({"StartAt": "Ask", "States": {
+        "Ask": {"Type": "Task", "End": True,
+                "Resource": f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:shift-answer:live"}}}))["stateMachineArn"]
+
+    def ask():
+        name = client.start_execution(stateMachineArn=machine, input="{}")["executionArn"]
+        ended = until(lambda: (found := client.describe_execution(executionArn=name))["status"] != "RUNNING" and found)
+        return json.loads(json.loads(ended["output"])["body"])["version"]
+
+    return ask
+
+
+def test_alias_refuses_versions_and_weights_that_cannot_be(aws, stack):
+    functions = aws.client("lambda")
+    for change, code in (({"FunctionVersion": "99"}, "ResourceNotFoundException"),
+                         ({"RoutingConfig": {"AdditionalVersionWeights": {"99": 0.1}}}, "ResourceNotFoundException"),
+                         ({"RoutingConfig": {"AdditionalVersionWeights": {"$LATEST": 0.1}}}, "InvalidParameterValueException"),
+                         ({"RoutingConfig": {"AdditionalVersionWeights": {"1": 1.5}}}, "InvalidParameterValueException")):
+        with pytest.raises(ClientError) as refusal:
+            functions.update_alias(FunctionName="shift-answer", Name="live", **change)
+        assert refusal.value.response["Error"]["Code"] == code
+
+
+def test_stack_takes_its_applications_and_groups_with_it(stack):
+    stack.client.delete_stack(StackName="shift", RoleARN=stack.role)
+    until(lambda: "shift" not in {each["StackName"] for each in stack.client.list_stacks(
+        StackStatusFilter=["DELETE_IN_PROGRESS", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "DELETE_FAILED"])["StackSummaries"]})
+    client = stack.aws.client("codedeploy")
+    assert not [name for name in client.list_applications()["applications"] if name.startswith("shift-")]
+    assert not [name for name in client.list_deployment_configs()["deploymentConfigsList"] if name.startswith("shift-")]
