@@ -24,7 +24,7 @@ if [ "${2:-}" != --yes ]; then
   echo "rm_prj: would delete project $project with its endpoints, API, pipeline and repository. Nothing was deleted; add --yes to do it." >&2
   exit 1
 fi
-aws sagemaker delete-project --project-name "$project" || exit 1
+[[ $state == DeleteInProgress ]] || aws sagemaker delete-project --project-name "$project" || exit 1
 while state=$(status) || exit 1; [[ $state == DeleteInProgress ]]; do sleep 2; done
 case $state in
   "" | DeleteCompleted) echo "rm_prj: project $project deleted; its bucket and key are retained (scripts/rm_s3.sh deletes a bucket)" >&2 ;;

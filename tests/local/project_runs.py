@@ -17,6 +17,23 @@ RUN_SECONDS = 180.0
 ENDED = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
 HELPER = "credential.helper=!aws codecommit credential-helper --ignore-host-check $@"
 Answer = TypeVar("Answer")
+# kind, service, operation and where the names are
+KINDS = (
+    ("endpoints", "sagemaker", "list_endpoints", "Endpoints[].EndpointName"),
+    ("endpoint configurations", "sagemaker", "list_endpoint_configs", "EndpointConfigs[].EndpointConfigName"),
+    ("functions", "lambda", "list_functions", "Functions[].FunctionName"),
+    ("roles", "iam", "list_roles", "Roles[].RoleName"),
+    ("log groups", "logs", "describe_log_groups", "logGroups[].logGroupName"),
+    ("repositories", "codecommit", "list_repositories", "repositories[].repositoryName"),
+    ("images", "ecr", "describe_repositories", "repositories[].repositoryName"),
+    ("pipelines", "codepipeline", "list_pipelines", "pipelines[].name"),
+    ("builds", "codebuild", "list_projects", "projects[]"),
+    ("rules", "events", "list_rules", "Rules[].Name"),
+    ("topics", "sns", "list_topics", "Topics[].TopicArn"),
+    ("state machines", "stepfunctions", "list_state_machines", "stateMachines[].name"),
+    ("APIs", "apigateway", "get_rest_apis", "items[].name"),
+    ("aliases", "kms", "list_aliases", "Aliases[].AliasName"),
+    ("buckets", "s3", "list_buckets", "Buckets[].Name"))
 
 
 def until(condition: Callable[[], Answer], what: str, seconds: float = RUN_SECONDS) -> Answer:
@@ -52,6 +69,20 @@ class Project:
     @property
     def bucket(self) -> str:
         return f"{self.name}-000000000000"
+
+    def stacks(self) -> list[str]:
+        """The names of the project's stacks: those of its stages, and its own in Service Catalog."""
+        found = self.aws.client("cloudformation").get_paginator("describe_stacks").paginate()
+        return [stack["StackName"] for page in found for stack in page["Stacks"]
+                if stack["StackName"].startswith(self.name) or self.name in str(stack.get("Outputs"))]
+
+    def everything(self) -> dict[str, list[str]]:
+        """The names of all that has the project's name, by kind; kinds without any are left out."""
+        found = {kind: [] for kind, *_ in KINDS} | {"stacks": self.stacks()}
+        for kind, service, operation, path in KINDS:
+            pages = self.aws.client(service).get_paginator(operation).paginate()
+            found[kind] = sorted(name for name in pages.search(path) if self.name in (name or ""))
+        return {kind: names for kind, names in found.items() if names}
 
     @property
     def pipeline(self) -> Any:

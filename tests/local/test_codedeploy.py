@@ -476,7 +476,12 @@ def test_stack_fails_with_the_reason_of_an_alarm_and_keeps_its_version(stack):
     before, alarms = stack.alias(), stack.aws.client("cloudwatch")
     stack.update("four")
     until(lambda: stack.alias()[1])
-    alarms.set_alarm_state(AlarmName="shift-errors", StateValue="ALARM", StateReason="test")
+
+    def rolled_back() -> bool:  # a state that was set holds until the alarm's next evaluation only
+        alarms.set_alarm_state(AlarmName="shift-errors", StateValue="ALARM", StateReason="test")
+        return stack.alias()[1] == {}
+
+    until(rolled_back)
     assert stack.settled() == "UPDATE_ROLLBACK_COMPLETE"
     alarms.set_alarm_state(AlarmName="shift-errors", StateValue="OK", StateReason="test")
     assert "Activated alarms: <shift-errors>" in stack.failures()[0]
