@@ -20,9 +20,14 @@ done
 wanted=$(cat requirements/local.txt; "$python" --version)
 if [ "$(cat .venv/installed 2> /dev/null)" != "$wanted" ]; then
   "$python" -m venv --help > /dev/null 2>&1 || fail "Python's venv module is missing (on Debian: apt-get install python3-venv)."
-  [ -x .venv/bin/python ] || "$python" -m venv .venv || fail "could not make .venv; on Debian: apt-get install python3-venv."
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check "$(grep '^uv==' requirements/local.txt)"
-  .venv/bin/python -m uv pip install --quiet --python .venv/bin/python --requirement requirements/local.txt
+  echo "setup: installing requirements/local.txt into .venv" >&2
+  # One that was left half made, or by an older Python, is made anew.
+  .venv/bin/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null ||
+    "$python" -m venv --clear .venv || fail "could not make .venv; on Debian: apt-get install python3-venv."
+  if ! { .venv/bin/python -m pip install --quiet --disable-pip-version-check "$(grep '^uv==' requirements/local.txt)" &&
+    .venv/bin/python -m uv pip install --quiet --python .venv/bin/python --requirement requirements/local.txt; }; then
+    fail "the packages could not be installed, see above; a package index must be reachable. Then run this again."
+  fi
   echo "$wanted" > .venv/installed
 fi
 echo "setup: ready (.venv). Next: bash scripts/demo.sh, or .venv/bin/python -m local up" >&2
