@@ -10,16 +10,23 @@ if [ $# -gt 1 ] || { [ $# -eq 1 ] && [ "$1" != --keep ]; }; then
 fi
 bash scripts/setup.sh
 port=${DEMO_PORT:-4566} data=build/demo/local
+stop() { .venv/bin/python -m local down --data "$data" >&2; }
+ended="" demo=""
+trap 'ended=1; [ -z "$demo" ] || { kill -- "-$demo"; exit 130; }' INT TERM
 # It starts from nothing each time; while a former demo is still running, "up" says so and how to end it.
 .venv/bin/python -m local up --fresh --data "$data" --port "$port" > /dev/null
-rm -f build/demo/report.json
-stop() { .venv/bin/python -m local down --data "$data" >&2; }
 trap stop EXIT
-trap 'exit 130' INT TERM
+[ -z "$ended" ] || exit 130
+rm -f build/demo/report.json
 
 export AWS_ENDPOINT_URL=http://127.0.0.1:$port AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
 unset AWS_PROFILE AWS_SESSION_TOKEN
-.venv/bin/python scripts/demo.py
+set -m # in a process group of its own, which the trap can end as a whole
+.venv/bin/python scripts/demo.py &
+demo=$!
+set +m
+wait "$demo"
+demo=""
 if [ "${1:-}" = --keep ]; then
   trap - EXIT
   cat >&2 << END
