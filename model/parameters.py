@@ -9,6 +9,12 @@ from model.settings import Settings
 from model.workflow_input import run_tags, tags, volume_key
 
 STAGES = {"dev": "d", "prd": "p"}
+PREDEFINED = {  # CodeDeploy's own configurations, by strategy, or by strategy, percent and minutes
+    "all_at_once": "AllAtOnce",
+    **{("canary", 10, minutes): f"Canary10Percent{minutes}Minutes" for minutes in (5, 10, 15, 30)},
+    ("linear", 10, 1): "Linear10PercentEvery1Minute",
+    **{("linear", 10, minutes): f"Linear10PercentEvery{minutes}Minutes" for minutes in (2, 3, 10)},
+}
 
 
 def configuration(parameters: dict[str, Any], tags: dict[str, str]) -> dict[str, dict[str, str]]:
@@ -60,7 +66,7 @@ def endpoint(settings: Settings, config: dict[str, Any], stage: str, model_image
     }, run_tags(settings))
 
 
-def api(settings: Settings, api_image_uri: str) -> dict[str, Any]:
+def api(settings: Settings, config: dict[str, Any], api_image_uri: str) -> dict[str, Any]:
     """Return api.json; the stack outlives the run, so it has the project's tags only."""
     return configuration({
         "NamePrefix": settings.name_prefix,
@@ -73,8 +79,20 @@ def api(settings: Settings, api_image_uri: str) -> dict[str, Any]:
         **network(settings),
         "ApiAuthorization": settings.api_authorization,
         "PermissionsBoundary": settings.permissions_boundary,
+        "TopicArn": settings.topic_arn,
+        "Capturing": "yes" if config["serving"]["capture"]["percentage"] else "no",
+        "DeploymentConfigName": deployment_config(config["release"]),
+        "ReleaseStrategy": config["release"]["strategy"],
+        "ReleasePercent": config["release"]["percent"],
+        "ReleaseMinutes": config["release"]["minutes"],
         "CodeSha": code_sha(settings, api_image_uri),
     }, tags(settings))
+
+
+def deployment_config(release: dict[str, Any]) -> str:
+    """Return the name of CodeDeploy's own configuration for the release section; blank when the stack has to make one."""
+    name = PREDEFINED.get(release["strategy"]) or PREDEFINED.get((release["strategy"], release["percent"], release["minutes"]))
+    return f"CodeDeployDefault.Lambda{name}" if name else ""
 
 
 def artifacts_uri(settings: Settings) -> str:

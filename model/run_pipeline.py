@@ -71,7 +71,7 @@ def write(project: settings.Settings, model_image_uri: str, api_image_uri: str) 
         "functions.json": parameters.functions(project),
         "endpoint-dev.json": parameters.endpoint(project, config, "dev", model_image_uri),
         "endpoint-prd.json": parameters.endpoint(project, config, "prd", model_image_uri),
-        "api.json": parameters.api(project, api_image_uri),
+        "api.json": parameters.api(project, config, api_image_uri),
     }
     s3 = boto3.client("s3")
     storage.copy_data(s3, source, found, project)

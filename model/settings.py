@@ -28,6 +28,7 @@ class Settings:
     bucket: str
     dataset_bucket: str
     kms_key_arn: str
+    topic_arn: str
     workflow_role_arn: str
     job_role_arn: str
     endpoint_role_arn: str
@@ -83,7 +84,7 @@ def read(environment: Mapping[str, str]) -> Settings:
     return Settings(
         name_prefix=given("NAME_PREFIX"), project_name=given("PROJECT_NAME"), project_id=given("PROJECT_ID"),
         bucket=given("BUCKET"), dataset_bucket=optional("DATASET_BUCKET"), kms_key_arn=given("KMS_KEY_ARN"),
-        workflow_role_arn=given("WORKFLOW_ROLE_ARN"), job_role_arn=given("JOB_ROLE_ARN"),
+        topic_arn=given("TOPIC_ARN"), workflow_role_arn=given("WORKFLOW_ROLE_ARN"), job_role_arn=given("JOB_ROLE_ARN"),
         endpoint_role_arn=given("ENDPOINT_ROLE_ARN"), subnet_ids=optional("SUBNET_IDS"),
         security_group_id=optional("SECURITY_GROUP_ID"), access_point_arn=optional("ACCESS_POINT_ARN"),
         api_authorization=given("API_AUTHORIZATION"), permissions_boundary=optional("PERMISSIONS_BOUNDARY"),

@@ -38,6 +38,7 @@ LIMITS = {  # property -> (length, pattern), see each service's API reference
     ("AWS::ApiGateway::RestApi", "Name"): (1024, r".+"),
     ("AWS::ApiGateway::ApiKey", "Name"): (1024, r".+"),
     ("AWS::ApiGateway::UsagePlan", "UsagePlanName"): (1024, r".+"),
+    ("AWS::CloudWatch::Alarm", "AlarmName"): (255, r"[ -~]+"),
 }
 STACK = (128, r"[a-zA-Z][-a-zA-Z0-9]*")
 COMPOSED = {  # names that other files compose of the prefix, see the contract in DESIGN's names

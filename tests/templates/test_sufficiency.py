@@ -19,9 +19,9 @@ BY_HAND = {"AWS::CodeBuild::Project": {"codebuild:BatchGetProjects", "codebuild:
                                        "codebuild:UpdateProject", "iam:PassRole"}}
 NEVER_CALLED = {
     "apigateway:UpdateRestApiPolicy": "the API has no resource policy",
+    "codedeploy:RegisterOnPremisesInstance": "the deployments are of a function, not of servers",
     "codecommit:PutRepositoryTriggers": "pushes are heard through EventBridge, not by triggers",
     "codecommit:UpdateRepositoryEncryptionKey": "the repository keeps CodeCommit's key",
-    "codedeploy:*": "the alias has no UpdatePolicy",
     "codepipeline:DisableStageTransition": "no transition is closed by the template",
     "codepipeline:EnableStageTransition": "no transition is closed by the template",
     "codepipeline:StartPipelineExecution": "an update does not restart the pipeline (RestartExecutionOnUpdate)",

@@ -33,7 +33,8 @@ def environment(upload: Path) -> dict[str, str]:
     return {
         "NAME_PREFIX": NAME, "PROJECT_NAME": "churn", "PROJECT_ID": "p-abc123def456", "BUCKET": f"{NAME}-{ACCOUNT}",
         "DATASET_BUCKET": "data-sets", "KMS_KEY_ARN": KEY, "WORKFLOW_ROLE_ARN": f"{role}-workflow", "JOB_ROLE_ARN": f"{role}-job",
-        "ENDPOINT_ROLE_ARN": f"{role}-endpoint", "API_AUTHORIZATION": "AWS_IAM", "TIMEOUT_MINUTES": "45",
+        "ENDPOINT_ROLE_ARN": f"{role}-endpoint", "API_AUTHORIZATION": "AWS_IAM", "TOPIC_ARN": f"arn:aws:sns:us-east-1:{ACCOUNT}:{NAME}",
+        "TIMEOUT_MINUTES": "45",
         "PIPELINE_EXECUTION_ID": RUN, "COMMIT_ID": "c0ffee", "DATA_VERSION": "v1", "CODEBUILD_SRC_DIR_DataSource": str(upload),
         "MODEL_REPOSITORY_URI": f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/{NAME}-model",
         "API_REPOSITORY_URI": f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/{NAME}-api",

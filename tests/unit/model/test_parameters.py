@@ -17,7 +17,7 @@ def files(project: settings.Settings) -> dict[str, dict[str, Any]]:
     return {
         "functions.yml": parameters.functions(project),
         "deploy-endpoint.yml": parameters.endpoint(project, config.load(), "prd", "image"),
-        "deploy-model-prd.yml": parameters.api(project, "image"),
+        "deploy-model-prd.yml": parameters.api(project, config.load(), "image"),
     }
 
 
@@ -64,3 +64,20 @@ def test_the_code_hash_is_bare_hex_and_changes_with_image_and_run(environment: d
     hashes = {parameters.code_sha(project, image) for project in (first, second) for image in ("a", "b")}
     assert len(hashes) == 4
     assert all(len(found) == 64 and found.isalnum() for found in hashes)
+
+
+@pytest.mark.parametrize("release, name", [
+    ({"strategy": "canary", "percent": 10, "minutes": 5}, "CodeDeployDefault.LambdaCanary10Percent5Minutes"),
+    ({"strategy": "linear", "percent": 10, "minutes": 1}, "CodeDeployDefault.LambdaLinear10PercentEvery1Minute"),
+    ({"strategy": "all_at_once", "percent": 10, "minutes": 5}, "CodeDeployDefault.LambdaAllAtOnce"),
+    ({"strategy": "canary", "percent": 20, "minutes": 5}, ""),
+    ({"strategy": "linear", "percent": 10, "minutes": 5}, ""),
+])
+def test_traffic_moves_as_configured(release: dict[str, Any], name: str) -> None:
+    assert parameters.deployment_config(release) == name
+
+
+def test_the_default_is_ten_percent_for_five_minutes(project: settings.Settings) -> None:
+    values = parameters.api(project, config.load(), "image")["Parameters"]
+    assert values["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
+    assert values["Capturing"] == "yes"
