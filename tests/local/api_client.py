@@ -1,0 +1,56 @@
+"""A client of a project's API that counts who answered."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.httpsession import URLLib3Session
+
+from tests.local.local_aws import ROOT
+
+THREADS = 8
+
+
+class ApiClient:
+    """Sends one customer at a time, signed, over connections that stay open."""
+
+    def __init__(self, url: str) -> None:
+        self.url, self.http = url, URLLib3Session(timeout=60, max_pool_connections=THREADS)
+        self.body = "\n".join(line.rpartition(",")[0] for line in (ROOT / "data" / "churn.csv").read_text().splitlines()[:2]).encode()
+
+    def ask(self) -> str:
+        """Return the run that answered, or the status of what was no answer."""
+        request = AWSRequest("POST", self.url, data=self.body, headers={"Content-Type": "text/csv"})
+        SigV4Auth(Credentials("test", "test"), "execute-api", "us-east-1").add_auth(request)
+        reply = self.http.send(request.prepare())
+        return reply.headers["X-Model-Run"] if reply.status_code == 200 else str(reply.status_code)
+
+    def asked(self, count: int) -> Counter[str]:
+        """Send many requests and return how many each run answered."""
+        with ThreadPoolExecutor(THREADS) as pool:
+            return Counter(pool.map(lambda _: self.ask(), range(count)))
+
+    @contextmanager
+    def asking(self) -> Iterator[Counter[str]]:
+        """Send one request after the other until the end; yield the counts, which grow."""
+        counts, ended = Counter[str](), threading.Event()
+
+        def work() -> None:
+            for _ in itertools.takewhile(lambda _: not ended.is_set(), itertools.count()):
+                counts[self.ask()] += 1
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            yield counts
+        finally:
+            ended.set()
+            thread.join()
