@@ -33,14 +33,24 @@ def handler(event: dict[str, Any], context: Any) -> None:
     """Answer CloudFormation once, whatever happens."""
     physical_id = f"{event['ResourceProperties']['NamePrefix']}-teardown"
     try:
-        if event["RequestType"] == "Delete" and not deleted(event, context):
-            again(event, context)
-            return
+        if event["RequestType"] == "Delete":
+            stop_retirements(event["ResourceProperties"]["RetirementArn"])
+            if not deleted(event, context):
+                again(event, context)
+                return
     except Exception as error:  # the answer is what matters: without it the stack hangs
         print(f"{event['RequestType']} failed: {error!r}")
         response.send(event, "FAILED", physical_id, f"the project's stacks were not all deleted: {error}")
         return
     response.send(event, "SUCCESS", physical_id)
+
+
+def stop_retirements(state_machine: str) -> None:
+    """End the executions of the state machine that retires endpoints; one that waits would hold up its deletion."""
+    states = client("stepfunctions")
+    for page in states.get_paginator("list_executions").paginate(stateMachineArn=state_machine, statusFilter="RUNNING"):
+        for execution in page["executions"]:
+            states.stop_execution(executionArn=execution["executionArn"], cause="the project is being deleted")
 
 
 def deleted(event: dict[str, Any], context: Any) -> bool:

@@ -129,9 +129,10 @@ def pipeline(aws: LocalAws, resource: Resource) -> dict[str, Any]:
 def state_machine(aws: LocalAws, resource: Resource) -> dict[str, Any]:
     states = aws.client("stepfunctions")
     found = states.describe_state_machine(stateMachineArn=resource.physical_id)
-    definition, values = resource.properties["DefinitionString"], resource.properties.get("DefinitionSubstitutions", {})
+    definition, values = resource.properties.get("DefinitionString"), resource.properties.get("DefinitionSubstitutions", {})
     left = [name for name in values if f"${{{name}}}" in found["definition"]]
     return {"StateMachineName": found["name"], "StateMachineType": found["type"], "RoleArn": found["roleArn"],
+            "Definition": json.loads(found["definition"]),
             "DefinitionString": ANY if values and not left else found["definition"] or definition,
             "DefinitionSubstitutions": ANY if not left else f"{left} are left in the definition",
             "Tags": plain_tags(states.list_tags_for_resource(resourceArn=resource.physical_id)["tags"])}

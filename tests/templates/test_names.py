@@ -31,6 +31,7 @@ LIMITS = {  # property -> (length, pattern), see each service's API reference
     ("AWS::CodeBuild::Project", "Name"): (150, r"[A-Za-z0-9][A-Za-z0-9\-_]+"),
     ("AWS::CodePipeline::Pipeline", "Name"): (100, r"[A-Za-z0-9.@\-_]+"),
     ("AWS::ECR::Repository", "RepositoryName"): (256, r"[a-z0-9]+([._-][a-z0-9]+)*"),
+    ("AWS::StepFunctions::StateMachine", "StateMachineName"): (80, r"[0-9A-Za-z_-]+"),
     ("AWS::Events::Rule", "Name"): (64, r"[.\-_A-Za-z0-9]+"),
     ("AWS::Logs::LogGroup", "LogGroupName"): (512, r"[.\-_/#A-Za-z0-9]+"),
     ("AWS::SageMaker::Model", "ModelName"): SAGEMAKER,

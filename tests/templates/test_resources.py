@@ -50,7 +50,7 @@ def test_the_code_of_every_function_exists() -> None:
     for name in (FUNCTIONS, API):
         paths |= {key: ROOT / "assets" / item["Properties"]["CodeUri"] for key, item in resources(name, "AWS::Serverless::Function").items()
                   if "CodeUri" in item["Properties"]}
-    assert len(paths) == 6
+    assert len(paths) == 7
     assert [key for key, path in paths.items() if not (path / "handler.py").is_file()] == []
 
 
@@ -139,7 +139,9 @@ def test_teardown_goes_before_all_that_the_stages_stand_on() -> None:
     assert standing >= {"DeployRole", "WorkflowRole", "JobRole", "EndpointRole", "ArtifactBucket", "ArtifactBucketPolicy", "Key", "ModelImages",
                         "ApiImages", "Network", "PrivateSubnetA", "PrivateSubnetB", "FunctionSecurityGroup", "FileSystem", "MountTargetA",
                         "MountTargetB", "AccessPoint", "RuntimeEndpoint", "S3Endpoint"}
-    assert not standing & {"Pipeline", "PushRule", "UploadRule"}, "the pipeline has to go before Teardown"
+    assert not standing & {"Pipeline", "PushRule", "UploadRule", "RetirementRule"}, "what starts something has to go before Teardown"
+    assert "Retirement" in standing, "Teardown stops what its state machine waits for"
+    assert "Pipeline" in needs("RetirementRule", found, set())
     assert "Teardown" in needs("Pipeline", found, set())
     assert "SampleData" in needs("Pipeline", found, set())
 

@@ -48,6 +48,24 @@ class Project:
         return {"StackEvents": [{"LogicalResourceId": "Endpoint", "ResourceStatus": "DELETE_FAILED", "ResourceStatusReason": "in use"}]}
 
 
+class Retirements:
+    """Step Functions in memory: the executions of the retirement that run."""
+
+    def __init__(self, running: list[str]) -> None:
+        self.running = running
+
+    def get_paginator(self, operation: str) -> Retirements:
+        assert operation == "list_executions"
+        return self
+
+    def paginate(self, stateMachineArn: str, statusFilter: str) -> list[dict[str, Any]]:  # noqa: N803
+        assert (stateMachineArn.rpartition(":")[2], statusFilter) == (f"{PREFIX}-retirement", "RUNNING")
+        return [{"executions": [{"executionArn": name}]} for name in self.running]
+
+    def stop_execution(self, executionArn: str, cause: str) -> None:  # noqa: N803
+        self.running.remove(executionArn)
+
+
 class Context:
     """An invocation's context with a given time left."""
 
@@ -76,10 +94,12 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[[ModuleType], Answers]:
 def torn(load: Any, answers: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Answers, list[dict[str, Any]]]]:
     """Return a function that calls teardown on a project; it returns the answers and the invocations of itself."""
 
-    def call(project: Project, given: dict[str, Any], left: int = 900_000) -> tuple[Answers, list[dict[str, Any]]]:
+    def call(project: Project, given: dict[str, Any], left: int = 900_000,
+             retirements: Any = None) -> tuple[Answers, list[dict[str, Any]]]:
         handler = load("teardown")
         invoked: list[dict[str, Any]] = []
-        clients = {"cloudformation": project, "lambda": SimpleNamespace(invoke=lambda **request: invoked.append(request))}
+        clients = {"cloudformation": project, "lambda": SimpleNamespace(invoke=lambda **request: invoked.append(request)),
+                   "stepfunctions": retirements or Retirements([])}
         monkeypatch.setattr(handler, "client", clients.__getitem__)
         monkeypatch.setattr(handler.time, "sleep", lambda seconds: None)
         sent: Answers = answers(handler)
@@ -161,6 +181,12 @@ def test_teardown_waits_for_a_stack_that_is_changing(torn: Any, event: Any) -> N
     sent, _ = torn(project, event("teardown"))
     assert [status for status, _ in sent] == ["SUCCESS"]
     assert [name for name, _ in project.asked] == [f"{PREFIX}-api", f"{PREFIX}-workflow"]
+
+
+def test_teardown_first_ends_retirements_that_wait(torn: Any, event: Any) -> None:
+    retirements = Retirements(["one"])
+    assert [status for status, _ in torn(Project({}), event("teardown"), retirements=retirements)[0]] == ["SUCCESS"]
+    assert retirements.running == []
 
 
 def test_teardown_of_nothing_succeeds(torn: Any, event: Any) -> None:

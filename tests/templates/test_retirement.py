@@ -1,0 +1,63 @@
+"""Retirement: which ends of a run are heard, which waits, and that its roles reach endpoint stacks and nothing else."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.templates.evaluation import Evaluation
+from tests.templates.sources import PIPELINE, ROOT, listed, resources, statements, template
+from tests.templates.test_names import LONGEST, PREFIX, RUN
+
+PROJECT = Evaluation(template(PIPELINE), LONGEST)
+FOUND = PROJECT.resources()
+STATES = resources(PIPELINE)["Retirement"]["Properties"]["Definition"]["States"]
+STACKS = "arn:aws:cloudformation:us-east-1:123456789012:stack"
+
+
+def test_every_end_of_this_pipelines_runs_is_heard_and_nothing_else() -> None:
+    pattern = FOUND["RetirementRule"]["Properties"]["EventPattern"]
+    assert pattern["detail-type"] == ["CodePipeline Pipeline Execution State Change"]
+    assert pattern["detail"] == {"pipeline": ["Pipeline"], "state": ["CANCELED", "FAILED", "STOPPED", "SUCCEEDED", "SUPERSEDED"]}
+
+
+def test_the_whole_event_reaches_the_state_machine_and_the_function() -> None:
+    [target] = FOUND["RetirementRule"]["Properties"]["Targets"]
+    assert set(target) == {"Id", "Arn", "RoleArn"}, "an input of its own would hide the event"
+    assert STATES["Retire"]["Parameters"]["Payload"] == {"Event.$": "$", "Entered.$": "$$.State.EnteredTime"}
+
+
+def test_only_a_failure_waits_and_for_half_an_hour() -> None:
+    choice = STATES["HowDidTheRunEnd"]
+    assert [(rule["StringEquals"], rule["Next"]) for rule in choice["Choices"]] == [("FAILED", "LeaveTimeForARetry")]
+    assert choice["Default"] == "Retire"
+    assert (STATES["LeaveTimeForARetry"]["Seconds"], STATES["LeaveTimeForARetry"]["Next"]) == (30 * 60, "Retire")
+    assert "RETRY_TIME = timedelta(minutes=30)" in (ROOT / "custom_resource/retirement/verdict.py").read_text()
+
+
+def test_what_it_cannot_finish_fails_the_execution() -> None:
+    assert "Catch" not in STATES["Retire"]
+    assert {error for rule in STATES["Retire"]["Retry"] for error in rule["ErrorEquals"]} & {"States.ALL", "States.TaskFailed"} == set()
+
+
+@pytest.mark.parametrize("role, action, resource", [
+    ("RetirementEventsRole", "states:StartExecution", "Retirement"),
+    ("RetirementWorkflowRole", "lambda:InvokeFunction", "RetirementFunction.Arn")])
+def test_rule_and_state_machine_may_do_one_thing(role: str, action: str, resource: str) -> None:
+    [statement] = [PROJECT.of(item) for item in statements(resources(PIPELINE)[role])]
+    assert (statement["Action"], statement["Resource"]) == (action, resource)
+
+
+@pytest.mark.parametrize("ending, allowed", [
+    (f"{RUN}-prd", True), (f"{RUN}-dev", True), ("api", False), ("functions", False), ("workflow", False)])
+def test_the_function_may_delete_endpoint_stacks_only(ending: str, allowed: bool) -> None:
+    patterns = [pattern for item in statements(resources(PIPELINE)["RetirementRole"]) for pattern in listed(PROJECT.of(item)["Resource"])
+                if "cloudformation:DeleteStack" in listed(item["Action"])]
+    arn = f"{STACKS}/{PREFIX}-{ending}/01234567-89ab-cdef-0123-456789abcdef"
+    assert any(re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), arn) for pattern in patterns) is allowed
+
+
+def test_the_function_knows_its_project_and_the_deploy_role() -> None:
+    variables = FOUND["RetirementFunction"]["Properties"]["Environment"]["Variables"]
+    assert variables == {"NAME_PREFIX": PREFIX, "DEPLOY_ROLE_ARN": f"arn:aws:iam::123456789012:role/{PREFIX}-deploy"}
