@@ -206,7 +206,8 @@ class Provisioner:
 
     def name_of(self, physical_id: str, properties: dict) -> str:
         """Return the name that the service knows a resource by; the physical id is what Ref gives."""
-        name = properties.get(self.kind.name) or physical_id.rpartition("/")[2]
+        # Of an address the last part counts; several names in one are taken as they are, an ARN among them included.
+        name = properties.get(self.kind.name) or (physical_id if "|" in physical_id else physical_id.rpartition("/")[2])
         return f"{properties[self.kind.parent]}|{name}" if self.kind.parent else name
 
     def update(self, name: str, properties: dict) -> tuple[str, dict]:

@@ -1,8 +1,10 @@
-"""The documents say what is there: every field and parameter, links that lead somewhere, scripts that exist."""
+"""The documents say what is there: every field and parameter, links that lead somewhere, scripts, files, names and commands that exist."""
 
+import ast
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,10 @@ import yaml
 ROOT = Path(__file__).parents[2]
 SKIPPED = {"build", ".venv", ".git", ".pytest_cache", "node_modules"}
 DOCUMENTS = sorted(path for path in ROOT.rglob("*.md") if not SKIPPED & {part for part in path.relative_to(ROOT).parts})
+GUIDES = [path for path in DOCUMENTS if path.parent == ROOT / "docs"] + [ROOT / "README.md"]
+TEMPLATES = [ROOT / "studio.yml", ROOT / "pipeline.yml", *sorted((ROOT / "assets").glob("*.yml"))]
+RUN_FILES = {"model/model.tar.gz", "data/schema/schema.json"}  # below runs/X/ of a project's bucket, where folders are called as ours are
+GENERATED = {"ServerlessDeploymentApplication", "ApiFunctionDeploymentGroup"}  # SAM's resources of assets/deploy-model-prd.yml
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 README = (ROOT / "README.md").read_text()
 FENCE = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
@@ -46,13 +52,24 @@ def default_of(part: dict, required: bool) -> str:
     return "required" if required else ""
 
 
+class Loader(yaml.SafeLoader):
+    """Takes CloudFormation's own tags for nothing."""
+
+
+Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
+
+
+def parts(section: str, templates: list[Path]) -> dict[str, Any]:
+    """Return a section of some templates, theirs together."""
+    found: dict[str, Any] = {}
+    for path in templates:
+        found |= yaml.load(path.read_text(), Loader).get(section, {})  # noqa: S506 (a SafeLoader)
+    return found
+
+
 def parameters() -> dict[str, dict]:
     """Return pipeline.yml's parameters."""
-    class Loader(yaml.SafeLoader):
-        """Takes CloudFormation's own tags for nothing."""
-
-    Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
-    return yaml.load((ROOT / "pipeline.yml").read_text(), Loader)["Parameters"]  # noqa: S506 (a SafeLoader)
+    return parts("Parameters", [ROOT / "pipeline.yml"])
 
 
 def test_every_field_of_the_configuration_is_documented_with_its_default() -> None:
@@ -131,3 +148,122 @@ def test_the_size_of_local_is_what_its_decision_says() -> None:
     match = re.search(r"It has about ([\d,]+)", text)
     lines = sum(len(path.read_text().splitlines()) for path in (ROOT / "local").rglob("*.py"))
     assert match and abs(lines - int(match[1].replace(",", ""))) < 0.1 * lines
+
+
+def code(path: Path) -> str:
+    """Return a document's blocks and quoted words, continued lines joined."""
+    text = path.read_text()
+    return "\n".join([*FENCE.findall(text), *re.findall(r"`([^`\n]+)`", FENCE.sub("", text))]).replace("\\\n", " ")
+
+
+def named(pattern: str, documents: list[Path] = GUIDES) -> set[str]:
+    """Return what a pattern's group finds in the documents' code."""
+    return {name for path in documents for name in re.findall(pattern, code(path))}
+
+
+@cache
+def aws_services() -> dict[str, Any]:
+    """Return the aws CLI's commands."""
+    clidriver = pytest.importorskip("awscli.clidriver", reason="needs requirements/local.txt")
+    return clidriver.create_clidriver()._get_command_table()
+
+
+def aws_command(words: list[str]) -> Any:
+    """Return the aws CLI's command that begins the words, None when it has no such operation."""
+    tables, path = aws_services(), []
+    for word in words:
+        if word not in tables:
+            break
+        path.append(tables[word])
+        tables = getattr(path[-1], "_get_command_table", lambda: getattr(path[-1], "subcommand_table", {}))()
+    return path[-1] if len(path) > 1 else None
+
+
+def aws_calls() -> list[tuple[list[str], list[str]]]:
+    """Return words and options of every call of the aws CLI in the guides' code."""
+    found = []
+    for text in map(code, GUIDES):
+        for call in re.finditer(r"\baws ([a-z][a-z0-9]+ [a-z].*)", text):
+            own = re.split(r"\baws [a-z]| [|] |; | && ", call[1])[0]
+            found.append((own.split()[:3], re.findall(r"(?<=\s)--([a-z][a-z0-9-]+)", own)))
+    return found
+
+
+COMMON = {"output", "query", "region", "no-cli-pager", "endpoint-url", "profile"}
+
+
+def test_the_guides_call_the_aws_cli_as_it_is() -> None:
+    calls = aws_calls()
+    assert len(calls) > 30
+    wrong = []
+    for words, options in calls:
+        command = aws_command(words)
+        known = COMMON | set(command.arg_table) if command else set()
+        wrong += [f"{' '.join(words)}: --{option}" for option in options if option not in known] if command else [" ".join(words)]
+    assert wrong == []
+
+
+def test_files_that_the_guides_name_exist() -> None:
+    folders = "|".join(path.name for path in ROOT.iterdir() if (path / "README.md").is_file())
+    files = named(rf"(?<![\w/.$-])((?:{folders})/[\w/.-]*\w\.\w+)")
+    assert len(files) > 20
+    assert {name for name in files - RUN_FILES if not (ROOT / name).exists()} == set()
+
+
+def test_fields_of_the_configuration_that_the_guides_name_exist() -> None:
+    known = {name for name, _, _ in fields(SCHEMA)}
+    sections = "|".join(SCHEMA["properties"])
+    mentioned = named(rf"(?<![\w/.-])((?:{sections})\.[a-z_\[\].]*[a-z_])(?![\w/]*\.)")
+    short = {name.replace("[]", "") for name in known}
+    assert len(mentioned) > 15
+    assert {name for name in mentioned if not any(f"{field}.".startswith(f"{name}.") for field in known | short)} == set()
+
+
+def test_parameters_and_outputs_that_the_guides_name_exist() -> None:
+    assert named(r"Key=(\w+),Value=") - set(parameters()) == set()
+    assert named(r"OutputKey=='(\w+)'") - set(parts("Outputs", TEMPLATES)) == set()
+    assert named(r"\$\(resource (\w+)\)") <= GENERATED | set(parts("Resources", TEMPLATES))
+
+
+def test_the_form_is_explained_field_by_field_under_its_labels() -> None:
+    labels = parts("Metadata", [ROOT / "pipeline.yml"])["AWS::CloudFormation::Interface"]["ParameterLabels"]
+    table = (ROOT / "docs" / "project.md").read_text().split("## By command")[0]
+    written = {name: label for label, name in re.findall(r"^\| ([^|]+) \| `(\w+)` \|", table, flags=re.MULTILINE)}
+    studios = {"SageMakerProjectName": "Name"}  # Studio asks for it itself; the id it makes
+    assert written == {name: label["default"] for name, label in labels.items() if name != "SageMakerProjectId"} | studios
+
+
+def test_stages_and_actions_that_the_guides_name_exist() -> None:
+    text = (ROOT / "pipeline.yml").read_text()
+    stages = set(re.findall(r"^        - Name: (\w+)$", text, flags=re.MULTILINE))
+    actions = set(re.findall(r"^            - Name: (\w+)$", text, flags=re.MULTILINE))
+    assert named(r"--stage-name (\w+)") - stages <= {"STAGE"}
+    assert named(r"--action-name (\w+)") <= actions
+    assert {action for action in named(r"actionName(?:=|==')(\w+)") if action not in actions} <= {"1"}
+
+
+def physical_names() -> set[str]:
+    """Return what follows NAME in the names that templates and model/parameters.py give."""
+    text = "\n".join(path.read_text() for path in TEMPLATES)
+    found = re.findall(r"\$\{(?:NamePrefix|SageMakerProjectId)\}((?:-[a-z0-9-]+|-#\{Build.RUN_ID\}-\w+|-\$\{AWS::AccountId\})?)", text)
+    stages = ast.literal_eval(re.search(r"^STAGES = (.+)$", (ROOT / "model" / "parameters.py").read_text(), flags=re.MULTILINE)[1])
+    short = {name.replace("#{Build.RUN_ID}", "R").replace("${AWS::AccountId}", "ACCOUNT").rstrip("-") for name in found}
+    return short | {f"-R-{letter}" for letter in stages.values()} | {"-R"}
+
+
+def test_physical_names_that_the_guides_name_are_given() -> None:
+    suffixes = {name.rstrip("-.") for name in named(r"(?<![\w-])NAME((?:-[a-zA-Z0-9]+)+)")}
+    assert len(suffixes) > 15
+    assert suffixes - physical_names() == set()
+
+
+def test_every_document_is_listed() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    assert {path.name for path in (ROOT / "docs").glob("*.md") if path.name != "README.md" and f"]({path.name})" not in index} == set()
+
+
+def test_every_block_that_is_to_be_run_is_run_by_the_test_of_the_guides() -> None:
+    run = re.search(r"^GUIDES = (\(.+\))$", (ROOT / "tests" / "local" / "test_guides.py").read_text(), flags=re.MULTILINE)
+    assert run
+    assert {path.name for path in DOCUMENTS if re.search(r"^```sh$", path.read_text(), flags=re.MULTILINE)} == {
+        f"{name}.md" for name in ast.literal_eval(run[1])}

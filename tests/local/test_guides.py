@@ -1,0 +1,93 @@
+"""The guides' commands, as a reader types them one after the other: a project from its template to its last object."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.local.altered_copy import repository
+from tests.local.local_aws import LocalAws, free_port
+
+pytestmark = pytest.mark.slow
+GUIDES = ("publish", "project", "runs", "data", "release", "api", "clean-up")
+BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+SECONDS = 900
+# What the guides ask for in words between their blocks: the first run arrives at its question, then a push starts the
+# second one, whose release has a canary; the upload's run, the third, is rejected, tried again and stopped.
+BETWEEN = {
+    "project": """until aws codepipeline get-pipeline-state --name "$name" | grep '"token"' > build/token; do sleep 1; done""",
+    "runs": 'git -C build/code push --quiet origin HEAD:main; until [ "$(newest)" != "$run" ]; do sleep 1; done; run=$(newest)',
+    "data": r"""
+while [ "$(token)" = None ]; do sleep 1; done
+answer Approved 'the push is released'
+while [ "$(status)" = InProgress ]; do sleep 1; done
+[ "$(status)" = Succeeded ]
+run=$(newest)
+while [ "$(token)" = None ]; do sleep 1; done
+answer Rejected 'not this data'
+while [ "$(status)" = InProgress ]; do sleep 1; done
+[ "$(status)" = Failed ]
+aws codepipeline retry-stage-execution --pipeline-name "$name" --stage-name DeployDev --pipeline-execution-id "$run" --retry-mode FAILED_ACTIONS
+while [ "$(token)" = None ]; do sleep 1; done
+aws codepipeline stop-pipeline-execution --pipeline-name "$name" --pipeline-execution-id "$run" --reason 'not this one' --abandon
+while [[ $(status) == InProgress || $(status) == Stopping ]]; do sleep 1; done
+[ "$(status)" = Stopped ]
+""",
+}
+
+
+@pytest.fixture()
+def machine(tmp_path: Path) -> Iterator[LocalAws]:
+    """A machine of its own: the guides' names are those of everybody who reads them."""
+    made = LocalAws(free_port(), tmp_path / "data")
+    place = ("--port", str(made.port), "--data", str(made.data))
+    started = made.run(sys.executable, "-m", "local", "up", *place)
+    assert started.returncode == 0, started.stderr
+    yield made
+    made.run(sys.executable, "-m", "local", "down", *place)
+
+
+def checkout(folder: Path) -> Path:
+    """Return a checkout that scripts/setup.sh finds set up, with this Python's packages."""
+    repository(folder)
+    (folder / ".venv").mkdir()
+    (folder / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+    version = subprocess.run([sys.executable, "--version"], capture_output=True, text=True, check=True).stdout
+    (folder / ".venv" / "installed").write_text((folder / "requirements" / "local.txt").read_text() + version)
+    return folder
+
+
+def story(folder: Path) -> str:
+    """Return the guides' blocks as one script that says where it is."""
+    lines = ["set -euo pipefail"]
+    for guide in GUIDES:
+        text = (folder / "docs" / f"{guide}.md").read_text()
+        found = [(text.count("\n", 0, block.start()) + 1, block[1]) for block in BLOCK.finditer(text)]
+        assert found, guide
+        for line, block in found:
+            lines += [f"echo '== docs/{guide}.md:{line}' >&2", block.replace("credential-helper $@", "credential-helper --ignore-host-check $@")]
+        lines += [f"echo '== after docs/{guide}.md' >&2", BETWEEN.get(guide, ":")]
+    return "\n".join(lines)
+
+
+def test_every_command_of_the_guides_works(machine: LocalAws, tmp_path: Path) -> None:
+    trust = {"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+    machine.client("iam").create_role(RoleName="studio-users", AssumeRolePolicyDocument=json.dumps(trust))
+    (tmp_path / "gitconfig").write_text("[user]\n  name = A Person\n  email = person@example.com\n")
+    folder = checkout(tmp_path / "checkout")
+    (tmp_path / "story.sh").write_text(story(folder))
+    reader = {"role": "studio-users", "email": "admin@example.com", "GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig")}
+    with (tmp_path / "said.txt").open("w") as said:
+        outcome = subprocess.run(["bash", tmp_path / "story.sh"], cwd=folder, env=machine.environment | reader, stdout=said,
+                                 stderr=subprocess.STDOUT, timeout=SECONDS, check=False)
+    text = (tmp_path / "said.txt").read_text()
+    assert outcome.returncode == 0, text[-3000:]
+    assert '"predictions"' in text
+    left = machine.client("s3").list_buckets()["Buckets"]
+    assert [bucket["Name"] for bucket in left] == ["local-outbox"]
+    assert machine.client("cloudformation").describe_stacks()["Stacks"] == []
