@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The whole system on this machine: publish the template, create a project, run its pipeline, approve, predict.
+# The whole system on this machine: from the template to a prediction, then a second release by a push.
 # Usage: scripts/demo.sh [--keep]     --keep leaves it running at the end
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,17 +12,17 @@ bash scripts/setup.sh
 port=${DEMO_PORT:-4566} data=build/demo/local
 stop() { .venv/bin/python -m local down --data "$data" >&2; }
 ended="" demo=""
-trap 'ended=1; [ -z "$demo" ] || { kill -- "-$demo"; exit 130; }' INT TERM
+trap 'ended=1; [ -z "$demo" ] || { kill -- "-$demo" && wait "$demo"; exit 130; }' INT TERM
 # It starts from nothing each time; while a former demo is still running, "up" says so and how to end it.
 .venv/bin/python -m local up --fresh --data "$data" --port "$port" > /dev/null
 trap stop EXIT
 [ -z "$ended" ] || exit 130
-rm -f build/demo/report.json
+rm -rf build/demo/report.json build/demo/project
 
 export AWS_ENDPOINT_URL=http://127.0.0.1:$port AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
 unset AWS_PROFILE AWS_SESSION_TOKEN
 set -m # in a process group of its own, which the trap can end as a whole
-.venv/bin/python scripts/demo.py &
+.venv/bin/python scripts/demo.py "$@" &
 demo=$!
 set +m
 wait "$demo"

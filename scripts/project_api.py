@@ -1,27 +1,53 @@
-"""Calls a project's API with a signed request, as any client of an IAM-protected API does."""
+"""Calls a project's API with signed requests, as any client of an IAM-protected API does."""
 
 import json
-import urllib.error
-import urllib.request
-from typing import Any
+from dataclasses import dataclass
 
 import boto3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.exceptions import HTTPClientError
+from botocore.httpsession import URLLib3Session
+
+ANSWER_SECONDS = 30  # API Gateway itself gives up after 29
+RUN_HEADER = "X-Model-Run"
 
 
 class ApiError(Exception):
-    """The API answered with an error; the message holds status and body."""
+    """The API answered with an error, or not at all; the message says which."""
 
 
-def call_api(url: str, body: bytes, content_type: str) -> dict[str, Any]:
-    """POST ``body`` and return the JSON answer; raises ApiError for any other status than 200."""
-    session = boto3.Session()
-    signed = AWSRequest("POST", url, data=body, headers={"Content-Type": content_type})
-    SigV4Auth(session.get_credentials(), "execute-api", session.region_name).add_auth(signed)
-    request = urllib.request.Request(url, data=body, headers=dict(signed.headers), method="POST")  # noqa: S310
-    try:
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - the address is the stack's own
-            return json.load(answer)
-    except urllib.error.HTTPError as error:
-        raise ApiError(f"{url} answered {error.code}: {error.read().decode(errors='replace')}") from error
+@dataclass(frozen=True)
+class Reply:
+    """What the API answered, and the run whose model did."""
+
+    run: str
+    predictions: list[dict]
+
+
+class Api:
+    """A project's API; its connections stay open between requests, and any thread may call it."""
+
+    def __init__(self, url: str, connections: int = 1) -> None:
+        session = boto3.Session()
+        self.url, self._region = url, session.region_name
+        self._credentials = session.get_credentials()
+        self._http = URLLib3Session(timeout=ANSWER_SECONDS, max_pool_connections=connections)
+
+    def ask(self, body: bytes) -> Reply:
+        """POST customers as JSON, once; raises ApiError unless it is answered by a named run."""
+        request = AWSRequest("POST", self.url, data=body, headers={"Content-Type": "application/json"})
+        SigV4Auth(self._credentials.get_frozen_credentials(), "execute-api", self._region).add_auth(request)
+        try:
+            answer = self._http.send(request.prepare())
+        except HTTPClientError as error:
+            raise ApiError(f"{self.url} did not answer: {error}") from error
+        if answer.status_code != 200:
+            raise ApiError(f"{self.url} answered {answer.status_code}: {answer.text}")
+        if RUN_HEADER not in answer.headers:
+            raise ApiError(f"{self.url} answered without the header {RUN_HEADER}")
+        return Reply(answer.headers[RUN_HEADER], json.loads(answer.content)["predictions"])
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()

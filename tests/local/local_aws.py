@@ -44,6 +44,10 @@ class LocalAws:
 
     def demo(self, report: Path, *arguments: str, cwd: Path = ROOT) -> tuple[subprocess.CompletedProcess[str], dict]:
         """Take a project through its first release; return the outcome and the report."""
+        return self.whole_demo(report, "--first-release", *arguments, cwd=cwd)
+
+    def whole_demo(self, report: Path, *arguments: str, cwd: Path = ROOT) -> tuple[subprocess.CompletedProcess[str], dict]:
+        """Take a project through the demo's two chapters; return the outcome and the report."""
         outcome = self.run(sys.executable, "scripts/demo.py", "--report", str(report), *arguments, cwd=cwd)
         return outcome, json.loads(report.read_text())
 

@@ -1,0 +1,40 @@
+"""The sample's customers: as data-source.zip, and as what the API is asked."""
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+SAMPLE = Path(__file__).resolve().parent.parent / "data" / "churn.csv"
+
+
+@cache
+def rows() -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of the sample; the last column says who left."""
+    header, *found = csv.reader(SAMPLE.read_text().splitlines())
+    return header, found
+
+
+def archive(count: int) -> bytes:
+    """Return a data-source.zip of the first customers."""
+    header, found = rows()
+    text, file = io.StringIO(), io.BytesIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *found[:count]])
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as content:
+        content.writestr("churn.csv", text.getvalue())
+    return file.getvalue()
+
+
+def request(numbers: Sequence[int]) -> bytes:
+    """Return the JSON that asks the API for these customers, counted from 1."""
+    header, found = rows()
+    return json.dumps([dict(zip(header[:-1], found[number - 1][:-1], strict=True)) for number in numbers]).encode()
+
+
+def truths(numbers: Sequence[int]) -> list[str]:
+    """Return whether these customers, counted from 1, left: yes or no."""
+    found = rows()[1]
+    return [found[number - 1][-1] for number in numbers]

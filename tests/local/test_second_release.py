@@ -1,0 +1,71 @@
+"""The demo's second chapter: a push, a canary that the API's answers show, and an upload that starts one further run."""
+
+import json
+import subprocess
+
+import pytest
+
+from tests.local.local_aws import LocalAws
+
+NAMES = ("--organization", "org-second", "--project", "second", "--prefix", "second")
+
+
+@pytest.fixture(scope="module")
+def outcome_and_report(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], dict]:
+    """The whole demo of a project of its own."""
+    outcome, report = aws.whole_demo(tmp_path_factory.mktemp("second") / "report.json", *NAMES)
+    assert outcome.returncode == 0, outcome.stderr
+    return outcome, report
+
+
+@pytest.fixture(scope="module")
+def report(outcome_and_report: tuple[subprocess.CompletedProcess[str], dict]) -> dict:
+    """The report of that demo."""
+    return outcome_and_report[1]
+
+
+def test_no_request_failed_while_the_versions_changed(report: dict) -> None:
+    assert (report["failed_requests"], report["failures"]) == (0, [])
+    assert report["requests"] == sum(point["old"] + point["new"] for point in report["canary"])
+    assert {step["status"] for step in report["steps"]} == {"succeeded"}
+
+
+def test_the_share_goes_from_nothing_over_a_tenth_to_all(report: dict) -> None:
+    points = report["canary"]
+    shares = [100 * point["new"] / (point["old"] + point["new"]) for point in points]
+    assert (points[0]["second"], shares[0]) == (0, 0)
+    assert shares[-3:] == [100, 100, 100]
+    assert [share for share in shares if 5 <= share <= 15]
+    first = next(number for number, share in enumerate(shares) if share)
+    last = max(number for number, share in enumerate(shares) if share < 100)
+    assert points[last]["second"] - points[first]["second"] >= 3, "five minutes of canary are five seconds here"
+    # The first and the last of these seconds are shared with what came before and after.
+    old, new = (sum(point[version] for point in points[first + 1:last]) for version in ("old", "new"))
+    assert old + new >= 40
+    assert 1 <= 100 * new / (old + new) <= 30
+
+
+def test_a_push_and_an_upload_started_one_run_each(aws: LocalAws, report: dict) -> None:
+    runs = aws.client("codepipeline").list_pipeline_executions(pipelineName=report["name"])["pipelineExecutionSummaries"]
+    by_age = [run["pipelineExecutionId"] for run in reversed(runs)]
+    assert by_age[1:] == [*(run["run"] for run in report["runs"]), report["next_run"]["run"]]  # the first is the creation's
+    assert [run["trigger"]["triggerType"] for run in reversed(runs)] == ["CreatePipeline"] + ["CloudWatchEvent"] * 3
+    assert report["next_run"]["trigger"]["triggerType"] == "CloudWatchEvent"
+
+
+def test_the_pushed_hyperparameter_makes_another_model(report: dict) -> None:
+    assert report["predictions_after"] != report["predictions"]
+    assert [int(probability >= 0.5) for probability in report["predictions_after"]] == [0, 0, 1, 0, 0]
+    assert all(run["auc"] >= 0.85 for run in report["runs"])
+
+
+def test_the_next_run_is_ended_with_the_demo(aws: LocalAws, report: dict) -> None:
+    run = aws.client("codepipeline").get_pipeline_execution(pipelineName=report["name"], pipelineExecutionId=report["next_run"]["run"])
+    assert run["pipelineExecution"]["status"] in ("Stopping", "Stopped")
+
+
+def test_each_point_was_shown_as_it_came(outcome_and_report: tuple[subprocess.CompletedProcess[str], dict]) -> None:
+    outcome, report = outcome_and_report
+    shown = [line.split() for line in outcome.stderr.splitlines() if " old " in line and " new " in line and line.endswith("%")]
+    assert [(int(words[0]), int(words[3]), int(words[5])) for words in shown] == [
+        (point["second"], point["old"], point["new"]) for point in report["canary"]], json.dumps(report["canary"])

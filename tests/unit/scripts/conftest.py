@@ -1,0 +1,6 @@
+"""Scripts import each other by name, so their folder is where modules are looked for."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "scripts"))
