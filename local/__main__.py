@@ -3,19 +3,23 @@
 import argparse
 import fcntl
 import json
+import logging
 import math
 import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
+DYING_SECONDS = 3.0
 
 
 class CommandError(Exception):
@@ -92,14 +96,22 @@ def up(options: argparse.Namespace) -> None:
     if record := _record(options):
         raise CommandError(f"already running at http://127.0.0.1:{record['port']} (pid {record['pid']}); "
                            f"python -m local down --data {options.data} ends it.")
-    _port_is_free(options.port)
+    _port_is_free(options.port, options.data)
     if options.fresh:
         _delete_state(options.data)
     elif _is_foreign(options.data):
         raise CommandError(f"{options.data} holds something else than a local AWS; choose an empty folder with --data.")
+    options.data.mkdir(parents=True, exist_ok=True)
+    _has_space(options.data)
     if options.foreground:
         return _serve(options)
-    options.data.mkdir(parents=True, exist_ok=True)
+    _start_in_background(options)
+    _announce(options.port)
+    return None
+
+
+def _start_in_background(options: argparse.Namespace) -> None:
+    """Start a process that serves, and wait until it does."""
     log = options.data / "server.log"
     with open(log, "ab") as output:
         child = subprocess.Popen(
@@ -116,8 +128,15 @@ def up(options: argparse.Namespace) -> None:
         raise CommandError(f"did not start within {START_SECONDS:.0f} s; see {log}.")
     if child.poll() is not None:
         raise CommandError(f"did not start: {_last_line(log)} (whole log: {log})")
-    _announce(options.port)
-    return None
+
+
+def _has_space(data: Path) -> None:
+    from local.storage import Storage, StorageFullError
+
+    try:
+        Storage(data).check()
+    except StorageFullError as error:
+        raise CommandError(str(error)) from error
 
 
 def _announce(port: int) -> None:
@@ -126,15 +145,28 @@ def _announce(port: int) -> None:
           "       AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test", flush=True)
 
 
-def _port_is_free(port: int) -> None:
+def _port_is_free(port: int, data: Path) -> None:
     if not 1 <= port <= 65535:
         raise CommandError(f"--port {port} must be from 1 to 65535.")
+    _wait(lambda: _taken(port) is None, _patience(data))
+    if reason := _taken(port):
+        raise CommandError(f"port {port} of 127.0.0.1 is taken ({reason}); choose another with --port.")
+
+
+def _taken(port: int) -> str | None:
+    """Return why a port cannot be had, None where it can."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise CommandError(f"port {port} of 127.0.0.1 is taken ({error.strerror}); choose another with --port.") from None
+            return error.strerror
+    return None
+
+
+def _patience(data: Path) -> float:
+    """Return for how long a port or a folder may still be taken: a killed machine gives up its own within a moment."""
+    return DYING_SECONDS if (data / "running.json").exists() else 0.0
 
 
 def _last_line(log: Path) -> str:
@@ -151,12 +183,7 @@ def _serve(options: argparse.Namespace) -> None:
     from local.seams import SeamError
 
     data = options.data.resolve()
-    data.mkdir(parents=True, exist_ok=True)
-    lock = os.open(data, os.O_RDONLY)  # held until the process ends, however it ends
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise CommandError(f"another local AWS is starting or stopping on {data}; try again when it has.") from None
+    _lock(data)  # held until the process ends, however it ends
     record = data / "running.json"
 
     def ready() -> None:
@@ -169,8 +196,44 @@ def _serve(options: argparse.Namespace) -> None:
         Gateway(Machine(data, options.port, Clock(options.speed), cache_folder())).run(ready)
     except SeamError as error:
         raise CommandError(str(error)) from error
+    except sqlite3.Error as error:
+        raise CommandError(f"the state in {data} could not be read or written: {error}. Is the disk full?") from error
     finally:
         record.unlink(missing_ok=True)
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(0)  # all is stopped and saved; a thread may still wait for a function's answer
+
+
+def _lock(data: Path) -> int:
+    """Take a data folder for this process alone; it is free again when the descriptor is closed or the process ends."""
+    lock = os.open(data, os.O_RDONLY)
+
+    def taken() -> bool:
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        return False
+
+    if not _wait(taken, _patience(data)):
+        os.close(lock)
+        raise CommandError(f"another local AWS is starting or stopping on {data}; try again when it has.")
+    return lock
+
+
+def _reap(data: Path) -> list[str]:
+    """End what a killed machine left running on a data folder that nobody uses; return the names."""
+    from local.processes import Processes
+    from local.store import Store
+
+    if not (data / "state.sqlite").exists():
+        return []
+    lock, store = _lock(data), Store(data / "state.sqlite")
+    try:
+        return Processes(store.table("processes")).reap()
+    finally:
+        store.close()
+        os.close(lock)
 
 
 def down(options: argparse.Namespace) -> None:
@@ -179,13 +242,16 @@ def down(options: argparse.Namespace) -> None:
 
     record = _record(options)
     if record is None:
-        print(f"local AWS is not running on {options.data}")
+        left = _reap(options.data)
+        print(f"local AWS is not running on {options.data}" + (f"; {len(left)} processes that it left were ended" if left else ""))
         return
     os.kill(record["pid"], signal.SIGTERM)
     if not _wait(lambda: start_time(record["pid"]) != record["started"], STOP_SECONDS):
         os.kill(record["pid"], signal.SIGKILL)
-        raise CommandError(f"pid {record['pid']} did not end in {STOP_SECONDS:.0f} s and was killed;"
-                           " the next start settles what it left.")
+        _wait(lambda: start_time(record["pid"]) != record["started"], STOP_SECONDS)
+        _reap(options.data)
+        raise CommandError(f"pid {record['pid']} did not end in {STOP_SECONDS:.0f} s and was killed"
+                           " with all that it had started; the next start settles what it left.")
     print("local AWS stopped")
 
 
@@ -210,13 +276,21 @@ def _delete_state(data: Path) -> None:
     """Delete a data folder, unless it holds something else."""
     if _is_foreign(data):
         raise CommandError(f"{data} holds no state of a local AWS; nothing was deleted.")
-    shutil.rmtree(data, ignore_errors=True)
+    if not data.exists():
+        return
+    _reap(data)
+    lock = _lock(data)
+    for path in sorted(data.iterdir(), key=lambda path: path.name == "state.sqlite"):  # it says whose folder this is
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    with suppress(OSError):  # a mounted disk stays
+        data.rmdir()
+    os.close(lock)
 
 
 def _is_foreign(data: Path) -> bool:
     """Whether the folder holds files, but no state of a local AWS; a start that failed leaves just its log."""
     names = {path.name for path in data.iterdir()} if data.exists() else set()
-    return bool(names - {"server.log"}) and "state.sqlite" not in names
+    return bool(names - {"server.log", "reserve"}) and "state.sqlite" not in names
 
 
 def logs(options: argparse.Namespace) -> None:

@@ -32,16 +32,15 @@ Reads = dict[tuple[str, str, str, float], tuple[list[dict], int, list[dict]]]
 _CLOUDWATCH, _PROVISIONERS = "ministack.services.cloudwatch", "ministack.services.cloudformation.provisioners"
 SEAMS: tuple[tuple[str, str], ...] = (
     *((_CLOUDWATCH, name) for name in (
-        "TWO_WEEKS_SECONDS", "_alarms", "_calc_stats", "_composite_alarms", "_dims_from_list", "_dims_key",
+        "_alarms", "_calc_stats", "_composite_alarms", "_dims_from_list", "_dims_key",
         "_dispatch_alarm_actions", "_error", "_evaluate_alarm", "_evaluate_all_alarms", "_evaluate_parent_alarms",
-        "_evict_old_metrics", "_history_entries", "_metric_bucket", "_metrics", "_p", "_put_composite_alarm",
+        "_history_entries", "_metrics", "_p", "_put_composite_alarm",
         "_put_metric_alarm", "_record_history", "_set_alarm_state", "_stat_value")),
     (_PROVISIONERS, "_cw_metric_alarm_put"),
     (_PROVISIONERS, "_cw_metric_alarm_record"),
 )
 RANGE_EXTRA = 2
 SHORTEST_WAIT, ARRIVAL = 0.05, 0.02  # wall seconds; how long after a period's end its last data may still come
-EVICT_EVERY = 3600.0
 SINGLE = ("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Period", "Dimensions", "Unit")
 
 
@@ -62,16 +61,14 @@ class Alarms:
         self._machine, self._cloudwatch, self._lock = machine, cloudwatch, threading.RLock()
         self._notices: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._evaluated: dict[str, tuple[float, Reads]] = {}
-        self._evict_at = 0.0
 
     def install(self) -> None:
         """Put the repairs at ministack's CloudWatch."""
         from ministack.services.cloudformation import provisioners
 
         cloudwatch = self._cloudwatch
-        for name in ("_evaluate_alarm", "_evaluate_all_alarms", "_evict_old_metrics"):
-            setattr(cloudwatch, name, lambda *_: None)  # the timer does it; ministack's eviction loses new points
-        cloudwatch._metric_bucket = lambda key: cloudwatch._metrics.setdefault(key, [])  # one list, whoever comes first
+        for name in ("_evaluate_alarm", "_evaluate_all_alarms"):
+            setattr(cloudwatch, name, lambda *_: None)  # the timer does it
         for module, name in ((cloudwatch, "_put_composite_alarm"), (cloudwatch, "_evaluate_parent_alarms"),
                              (provisioners, "_cw_metric_alarm_put")):
             setattr(module, name, self._one_at_a_time(getattr(module, name)))
@@ -91,6 +88,8 @@ class Alarms:
     def _evaluate_regularly(self) -> None:
         while not self._machine.stopping.wait(self._until_next(self._machine.clock.now())):
             self.evaluate(self._machine.clock.now())
+            self._machine.metrics.save(everything=False)
+        self._machine.metrics.save()
         self._notices.put(None)
 
     def _until_next(self, now: float) -> float:
@@ -105,9 +104,6 @@ class Alarms:
 
         done = {}
         with request_scope(self._machine.account_id, self._machine.region):
-            if now >= self._evict_at:
-                self._evict(now - self._cloudwatch.TWO_WEEKS_SECONDS)
-                self._evict_at = now + EVICT_EVERY
             for name, alarm in self._cloudwatch._alarms.items():
                 every = self._machine.clock.scaled(alarm_states.interval(alarm))
                 end, (last, reads) = math.floor(now / every) * every, self._evaluated.get(name, (0.0, {}))
@@ -162,16 +158,6 @@ class Alarms:
                                          reason_data=data)
         self._cloudwatch._dispatch_alarm_actions(alarm, old, verdict.state, verdict.reason)
         self._cloudwatch._evaluate_parent_alarms(alarm)
-
-    def _evict(self, cutoff: float) -> None:
-        """Forget old points in place: functions add to the same lists meanwhile."""
-        for key, points in self._cloudwatch._metrics.items():
-            old = next((index for index, point in enumerate(points) if point["Timestamp"] >= cutoff), len(points))
-            del points[:old]
-            if not points:
-                self._cloudwatch._metrics.pop(key, None)
-        for _, reads in self._evaluated.values():
-            reads.clear()  # they count from the start of the lists
 
     # What follows from a change
 

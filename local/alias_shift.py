@@ -65,6 +65,11 @@ def install(machine: Machine, acting: Callable[[], Credentials]) -> None:
     _follow_operations()
 
 
+def turn_back() -> None:
+    """Say that the operation under way is one that is undone: it starts no deployment."""
+    _operation.set(None)
+
+
 def _follow_operations() -> None:
     """Know the template of an operation while it goes forward."""
     from ministack.services.cloudformation import changesets, handlers, stacks
@@ -76,7 +81,7 @@ def _follow_operations() -> None:
         return await deploy(stack, stack_id, template, values, *rest, **more)
 
     async def revert_update(*arguments: Any, **more: Any) -> Any:
-        _operation.set(None)
+        turn_back()
         return await revert(*arguments, **more)
 
     stacks._revert_update = revert_update

@@ -9,12 +9,17 @@ from local.machine import AccessDeniedError, Machine
 def authorize(machine: Machine, access_key: str, action: str, resource: str = "*",
               context: dict[str, Any] | None = None) -> None:
     """Raise AccessDeniedError unless the policies behind ``access_key`` allow ``action`` on ``resource``."""
-    from ministack.core.iam_evaluator import AuthError, enforce
+    from ministack.core.iam_evaluator import AuthError, _anonymous, enforce
     from ministack.core.responses import request_scope
 
     _loopback_is_secure()
-    with request_scope(machine.account_id, machine.region):
-        denied = enforce(access_key, action, action.split(":")[0], machine.region, log_group_arn(resource), context)
+    # An unsigned request has no key: whoever has one acts in a role, also while such a request is being served.
+    unsigned = _anonymous.set(_anonymous.get() and not access_key)
+    try:
+        with request_scope(machine.account_id, machine.region):
+            denied = enforce(access_key, action, action.split(":")[0], machine.region, log_group_arn(resource), context)
+    finally:
+        _anonymous.reset(unsigned)
     if denied is None:
         return
     if isinstance(denied, AuthError):

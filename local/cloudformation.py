@@ -75,6 +75,12 @@ def _acting(call: Call, stack: str, fields: dict, roles: Any) -> Credentials:
     return call.credentials if call.access_key else ROOT
 
 
+def act_for(machine: Machine, stack: str) -> None:
+    """Let what follows in this task act for a stack, with the rights of its role where it has one."""
+    role = machine.store.table("stack-roles").get(stack, {}).get("role")
+    _actor.set(machine.session(role, PRINCIPAL, "AWSCloudFormation") if role else ROOT)
+
+
 # Our types
 
 def _handlers(machine: Machine, name: str) -> dict[str, Any]:

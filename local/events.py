@@ -1,10 +1,13 @@
-"""Repairs of EventBridge and SNS: pipelines as targets, and mail that a person can read."""
+"""Repairs of EventBridge and SNS: pipelines as targets, rights of every target, and mail that a person can read."""
 
 import json
 import logging
 import threading
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
@@ -14,8 +17,46 @@ from local.authorization import authorize
 from local.encryption import publishing
 from local.machine import AccessDeniedError, Machine
 
+_EVENTS = "ministack.services.eventbridge"
+SEAMS: tuple[tuple[str, str], ...] = (
+    *((_EVENTS, name) for name in ("_apply_input_transformer", "_dispatch_event", "_dispatch_to_lambda",
+                                   "_dispatch_to_stepfunctions", "_events_log_list", "_invoke_target", "_pattern_event_view")),
+    ("ministack.services.lambda_svc", "_execute_function_with_config_scope"),
+    ("ministack.services.lambda_svc", "_execution_record_for_config"),
+    ("ministack.services.lambda_svc", "_get_func_record_for_ref"),
+    ("ministack.services.sns", "_fanout"),
+    ("ministack.services.stepfunctions", "_executions"),
+    ("ministack.services.stepfunctions", "_start_execution"),
+)
 OUTBOX = "local-outbox"
+RIGHTS = {"lambda": "lambda:InvokeFunction", "sns": "sns:Publish", "sqs": "sqs:SendMessage", "states": "states:StartExecution"}
 logger = logging.getLogger("local")
+
+
+@dataclass
+class Delivery:
+    """An event on its way to a target: the service that delivers, and the work that the target does because of it."""
+
+    principal: str = "events.amazonaws.com"
+    work: list[Callable[[], bool]] = field(default_factory=list)
+
+    def goes_on(self) -> bool:
+        """Whether the target still works on the event."""
+        return any(running() for running in self.work)
+
+
+_delivery: ContextVar[Delivery] = ContextVar("delivery")
+
+
+@contextmanager
+def delivering(principal: str) -> Iterator[Delivery]:
+    """Deliver as this service, and learn what work it makes."""
+    delivery = Delivery(principal)
+    token = _delivery.set(delivery)
+    try:
+        yield delivery
+    finally:
+        _delivery.reset(token)
 
 
 def install(machine: Machine) -> None:
@@ -27,9 +68,10 @@ def install(machine: Machine) -> None:
 
     def invoke(target: dict, event: dict, rule: dict, view: Any = None) -> Any:
         if ":codepipeline:" not in target.get("Arn", ""):
-            return invoke_target(target, event, rule, view) if _may_publish(machine, target) else None
+            return invoke_target(target, event, rule, view) if _may_deliver(machine, target, rule) else None
         payload = _payload(eventbridge, target, event, rule, view)
-        threading.Thread(target=_start_pipeline, args=(machine, target, payload), daemon=True).start()
+        principal = _delivery.get(Delivery()).principal
+        threading.Thread(target=_start_pipeline, args=(machine, target, payload, principal), daemon=True).start()
         return None
 
     def fan_out(topic_arn: str, message_id: str, message: str, subject: str, *rest: Any, **more: Any) -> Any:
@@ -37,6 +79,36 @@ def install(machine: Machine) -> None:
         return fanout(topic_arn, message_id, message, subject, *rest, **more)
 
     eventbridge._invoke_target, sns._fanout = invoke, fan_out
+    eventbridge._dispatch_to_lambda, eventbridge._dispatch_to_stepfunctions = _invoke_function, _start_workflow
+    eventbridge._events_log_list = list  # nobody reads that log
+
+
+def _invoke_function(arn: str, payload: str) -> None:
+    """Invoke a function without waiting for it, and let the delivery know how long it works."""
+    from ministack.services import lambda_svc
+
+    func, config, _ = lambda_svc._get_func_record_for_ref(arn)
+    if config is None:
+        logger.error("EventBridge could not invoke %s: there is no such function", arn)
+        return
+    record = lambda_svc._execution_record_for_config(func, config)
+    thread = threading.Thread(target=lambda_svc._execute_function_with_config_scope, args=(record, json.loads(payload)),
+                              name=f"event for {config['FunctionName']}", daemon=True)
+    thread.start()
+    _delivery.get(Delivery()).work.append(thread.is_alive)
+
+
+def _start_workflow(arn: str, payload: str) -> None:
+    """Start a state machine, and let the delivery know how long it works."""
+    from ministack.services import stepfunctions
+
+    status, _, body = stepfunctions._start_execution({"stateMachineArn": arn, "input": payload})
+    answer = json.loads(body)
+    if status >= 400:
+        logger.error("EventBridge could not start %s: %s", arn, answer)
+        return
+    execution = stepfunctions._executions[answer["executionArn"]]
+    _delivery.get(Delivery()).work.append(lambda: execution["status"] == "RUNNING")
 
 
 def _add_version_to_s3_events(eventbridge: Any, s3: Any) -> None:
@@ -66,25 +138,48 @@ def _payload(eventbridge: Any, target: dict, event: dict, rule: dict, view: Any)
     return json.loads(target["Input"]) if target.get("Input") else {}
 
 
-def _may_publish(machine: Machine, target: dict) -> bool:
-    """Whether a topic's target has a role that may publish to it, or none; a refusal is logged."""
-    topic, role = target["Arn"], target.get("RoleArn")
+def _may_deliver(machine: Machine, target: dict, rule: dict) -> bool:
+    """Whether the target's role, or where it has none the function's policy, lets the event in; a refusal is logged."""
+    arn, role, principal = target.get("Arn", ""), target.get("RoleArn"), _delivery.get(Delivery()).principal
+    service = (arn.split(":") + [""] * 3)[2]
     try:
-        if ":sns:" in topic and role:
-            key = machine.session(role, "events.amazonaws.com", "EventBridge").access_key
-            for action, resource in (("sns:Publish", topic), *publishing(machine, topic)):
+        if role and service in RIGHTS:
+            key = machine.session(role, principal, "EventBridge").access_key
+            further = publishing(machine, arn) if service == "sns" else ()
+            for action, resource in ((RIGHTS[service], arn), *further):
                 authorize(machine, key, action, resource)
+        elif service == "states" or service == "lambda" and not _admitted(machine, arn, rule.get("Arn", ""), principal):
+            raise AccessDeniedError(f"{principal} has no role for it, and no policy of the target lets it in")
     except AccessDeniedError as error:
-        logger.error("EventBridge could not publish to %s: %s", topic, error)
+        logger.error("EventBridge could not deliver to %s: %s", arn, error)
         return False
     return True
 
 
-def _start_pipeline(machine: Machine, target: dict, payload: dict) -> None:
+def _admitted(machine: Machine, function_arn: str, rule_arn: str, principal: str) -> bool:
+    """Whether a function's own policy lets the rule invoke it; one that is not there is told when it is invoked."""
+    from ministack.core import iam_evaluator
+    from ministack.services import lambda_svc
+
+    func, _, _ = lambda_svc._get_func_record_for_ref(function_arn)
+    context = iam_evaluator.EvalContext(
+        principal_arn=principal, principal_type="Service", principal_account=machine.account_id,
+        action=RIGHTS["lambda"], resource_arn=function_arn, region=machine.region,
+        service_context={"aws:sourcearn": rule_arn, "aws:sourceaccount": machine.account_id})
+    return func is None or any(
+        statement.get("Effect") == "Allow" and iam_evaluator._conditions_met(statement, context)
+        and iam_evaluator._service_principal_matches(statement.get("Principal"), principal)
+        for statement in func["policy"]["Statement"])
+
+
+def _start_pipeline(machine: Machine, target: dict, payload: dict, principal: str) -> None:
     """Start the pipeline of a target with the target's role; a refusal is logged, as a failed invocation on AWS is."""
     try:
-        credentials = machine.session(target.get("RoleArn", ""), "events.amazonaws.com", "EventBridge")
+        credentials = machine.session(target.get("RoleArn", ""), principal, "EventBridge")
         overrides = {key: payload[key] for key in ("sourceRevisions", "variables") if payload.get(key)}
+        if any(each["revisionType"] == "S3_OBJECT_VERSION_ID" for each in overrides.get("sourceRevisions", [])):
+            # one run for one version, although its event may come twice
+            overrides["clientRequestToken"] = str(uuid.uuid5(uuid.NAMESPACE_URL, json.dumps([target["Arn"], overrides])))
         machine.client("codepipeline", credentials).start_pipeline_execution(
             name=target["Arn"].rpartition(":")[2], **overrides)
     except (AccessDeniedError, ClientError, ParamValidationError) as error:

@@ -4,6 +4,7 @@ A zip runs on this server's interpreter, whatever Python version its Runtime nam
 and the packages that awslambdaric and boto3 live among. Memory sizes are reported, not enforced.
 """
 
+import asyncio
 import functools
 import hashlib
 import io
@@ -20,8 +21,10 @@ import sys
 import threading
 import time
 import zipfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,8 +44,8 @@ SEAMS: tuple[tuple[str, str], ...] = (
     ("ministack.core.responses", "error_response_json"),
     ("ministack.core.responses", "json_response"),
     ("ministack.services.apigateway_v1", "_lambda_proxy_response"),
+    ("ministack.services.apigateway_v1", "run_reentrant"),
     ("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS"),
-    ("ministack.services.cloudwatch", "record_metric"),
     ("ministack.services.ecr", "_find_image"),
     ("ministack.services.efs", "_access_points"),
     (_LAMBDA, "_acquire_execution_slot"),
@@ -68,14 +71,16 @@ SEAMS: tuple[tuple[str, str], ...] = (
     (_LAMBDA, "_update_code"),
     (_LAMBDA, "_vpc_config_with_id"),
     (_LAMBDA, "invalidate_worker"),
+    (_LAMBDA, "run_reentrant"),
 )
 PRINCIPAL = "lambda.amazonaws.com"
 NETWORK_ACTIONS = ("CreateNetworkInterface", "DescribeNetworkInterfaces", "DeleteNetworkInterface", "DescribeSubnets",
                    "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses")
 INIT_SECONDS = 10.0
-IDLE_SECONDS = 300.0
+IDLE_SECONDS, LEAST_IDLE_SECONDS = 300.0, 60.0  # AWS time, and the least of wall time: a cold start is real work
+MOST_THREADS = 1000  # AWS's limit of concurrent invocations: with fewer, functions that call functions would wait for each other
 LARGEST_RESPONSE = 6 * 1024 * 1024 + 100
-LOG_BATCH_SECONDS = 0.1
+LOG_BATCH_SECONDS = 1.0  # a stream's first lines are written at once, those of the next second together
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 TLS_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE")
 INTERNAL_ERROR = json.dumps({"message": "Internal server error"})
@@ -106,6 +111,7 @@ class Functions:
         self._machine, self._svc = machine, lambda_svc
         self._folder = machine.data / "functions"
         self._pool = Pool()
+        self._threads = ThreadPoolExecutor(MOST_THREADS, "invocation")
         self._logs = FunctionLogs(machine)
         self._unpacking = threading.Lock()
 
@@ -125,6 +131,7 @@ class Functions:
                      "_update_code", "_get_function", "_create_alias", "_update_alias", "_invoke"):
             setattr(svc, name, functools.partial(getattr(self, name), getattr(svc, name)))
         apigateway_v1._lambda_proxy_response = proxy_response
+        svc.run_reentrant = apigateway_v1.run_reentrant = self._on_thread
         iam_actions._lambda_action = functools.partial(alias_action, iam_actions._lambda_action)
         handlers = _RESOURCE_HANDLERS["AWS::Lambda::Function"]
         for phase in ("create", "update", "delete"):
@@ -135,16 +142,22 @@ class Functions:
         """End every environment."""
         self._logs.stop()
         self._pool.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def forget(self, func_name: str, qualifier: str | None = None, **_: Any) -> None:
         """End the idle environments of a function that was changed or deleted."""
         self._pool.end_idle(lambda key, _: key[0] == func_name and qualifier in (None, key[1]))
 
     def _end_idle_regularly(self) -> None:
-        while not self._machine.stopping.wait(IDLE_SECONDS / 10):
-            self._pool.end_idle(lambda _, each: time.monotonic() - each.idle_since > IDLE_SECONDS)
+        longest = max(LEAST_IDLE_SECONDS, self._machine.clock.scaled(IDLE_SECONDS))
+        while not self._machine.stopping.wait(longest / 10):
+            self._pool.end_idle(lambda _, each: time.monotonic() - each.idle_since > longest)
 
     # Invoking
+
+    async def _on_thread(self, run: Callable, *arguments: Any, thread_name: str = "") -> Any:
+        """Run an invocation on a thread that is kept for the next one; ministack starts one for each."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, copy_context().run, run, *arguments)
 
     def execute(self, func: dict, config: dict, event: Any, request_id: str, started: float) -> dict:
         """Run one invocation, of whatever origin; return ministack's result record."""
@@ -186,22 +199,18 @@ class Functions:
         self._logs.write(environment.stream, lines)
         body, failed = answer(outcome, invocation)
         self._metrics(config["FunctionName"], qualifier, config["Version"], {
-            "Invocations": 1, "Errors": int(failed), "Throttles": 0, "Duration": outcome.seconds * 1000})
+            "Invocations": 1, "Errors": int(failed), "Throttles": 0, "Duration": round(outcome.seconds * 1000, 2)})
         result = {"body": body, "log": "\n".join(lines) + "\n"}
         return result | ({"error": True} if failed else {})
 
     def _metrics(self, name: str, qualifier: str, version: str, values: dict[str, float]) -> None:
         """Publish to each set of dimensions that Lambda publishes to."""
-        from ministack.services.cloudwatch import record_metric
-
         resource = {"FunctionName": name, "Resource": f"{name}:{qualifier}" if qualifier else name}
         sets = [{"FunctionName": name}, resource]
         if version and qualifier not in ("", "$LATEST", version):
             sets.append(resource | {"ExecutedVersion": version})
-        for dimensions in sets:
-            for metric, value in values.items():
-                unit = "Milliseconds" if metric == "Duration" else "Count"
-                record_metric("AWS/Lambda", metric, value, unit, dimensions)
+        self._machine.metrics.record("AWS/Lambda", sets, {
+            metric: (value, "Milliseconds" if metric == "Duration" else "Count") for metric, value in values.items()})
 
     # Starting
 

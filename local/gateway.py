@@ -15,7 +15,7 @@ from local.machine import Machine
 
 NATIVE_SERVICES = ("s3,sqs,sns,dynamodb,lambda,iam,sts,secretsmanager,logs,ssm,events,monitoring,states,apigateway,"
                    "cloudformation,kms,ecr,ec2,elasticfilesystem,scheduler,tagging")
-SAVE_EVERY_SECONDS = 1.0
+SETTLE_SECONDS = 3.0  # for which the start waits for the end of what was interrupted
 ASGI = Callable[[dict, Any, Any], Awaitable[None]]
 
 
@@ -45,6 +45,7 @@ class Gateway:
 
         from local import seams
         from local.alarms import Alarms
+        from local.durability import Durability
         from local.engines.process import ProcessEngine
         from local.functions import Functions
         from local.services import handlers
@@ -55,23 +56,29 @@ class Gateway:
         machine.engine = ProcessEngine(machine)
         self._services, self._handlers, self._routes = handlers(machine)
         self._functions, self._alarms = Functions(machine), Alarms(machine)
+        self._durability = Durability(machine, native, NATIVE_SERVICES.split(","))
         self._install()
 
     def _install(self) -> None:
         """Put our services and repairs at the seams."""
         from ministack.core.iam_actions import SERVICE_TO_IAM_NAMESPACE
 
-        from local import authorization, cloudformation, completion, encryption, events, sam, workflow
+        from local import (api_metrics, authorization, cloudformation, completion, connections, encryption, events,
+                           interrupted_stacks, metrics, retention, s3_events, sam, schedules, workflow)
         from local.engines import layers
 
         for name, handler in self._handlers.items():
             self._native.SERVICE_HANDLERS[name] = handler
             self._native.SERVICE_REGISTRY.setdefault(name, {"module": name})
             SERVICE_TO_IAM_NAMESPACE.pop(name, None)  # ours ask IAM themselves, with the resource's ARN
-        for part in (authorization, cloudformation, completion, encryption, events, sam, workflow, layers):
+        for part in (connections, metrics, retention, api_metrics, authorization, cloudformation, completion, encryption,
+                     events, schedules, sam, workflow, layers):
             part.install(self.machine)
         self._functions.install()
         self._alarms.install()
+        interrupted_stacks.install(self.machine)
+        s3_events.install(self.machine)
+        self._durability.install()  # last, so that its answers are the last
 
     async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
         """Serve what is not an AWS API (git) by its path, and hand on the rest."""
@@ -82,7 +89,9 @@ class Gateway:
 
     def run(self, ready: Callable[[], None]) -> None:
         """Serve until SIGINT or SIGTERM, then end every process that was started."""
-        asyncio.run(self._serve(ready))
+        loop = asyncio.new_event_loop()  # asyncio.run would wait for threads, and some wait for what will never come
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(self._serve(ready))
 
     async def _serve(self, ready: Callable[[], None]) -> None:
         from hypercorn.asyncio import serve
@@ -95,18 +104,20 @@ class Gateway:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        saver = threading.Thread(target=self._save_regularly, daemon=True)
-        saver.start()
+        saver = asyncio.create_task(self._durability.sweep())
         announcer = asyncio.create_task(self._announce(ready))
 
         async def asked_to_stop() -> None:
             await stop.wait()
+            await self._durability.freeze()
             await asyncio.to_thread(self._stop_services)  # their last logs and captures still need the endpoint
+            await self._durability.close()
 
         try:
             await serve(self, config, shutdown_trigger=asked_to_stop)  # type: ignore[arg-type]
         finally:
             announcer.cancel()
+            saver.cancel()
             await asyncio.to_thread(self._stop_processes)
 
     async def _announce(self, ready: Callable[[], None]) -> None:
@@ -114,18 +125,25 @@ class Gateway:
             with suppress(OSError):
                 _, writer = await asyncio.open_connection("127.0.0.1", self.machine.port)
                 writer.close()
-                for service in self._services:
-                    await asyncio.to_thread(service.setup)
+                settling = asyncio.create_task(self._settle())
+                await asyncio.wait((settling,), timeout=SETTLE_SECONDS)
                 self._alarms.start()
-                return ready()
+                ready()
+                return await settling
             await asyncio.sleep(0.02)
 
-    def _save_regularly(self) -> None:
-        """Save ministack's own state, which it would keep in memory until shutdown."""
-        from ministack.core.persistence import save_all
+    async def _settle(self) -> None:
+        """End what a former machine left under way: first what stacks wait for, then stacks, then who waits for them."""
+        from local import interrupted_stacks, s3_events, workflow
 
-        while not self.machine.stopping.wait(SAVE_EVERY_SECONDS):
-            save_all(self._native._build_persistence_save_dict())
+        for waits in (False, True):
+            for service in self._services:
+                if service.waits_for_stacks == waits:
+                    await asyncio.to_thread(service.setup)
+            if not waits:
+                workflow.settle()
+                await interrupted_stacks.settle(self.machine)
+        s3_events.resume(self.machine)
 
     def _stop_services(self) -> None:
         self.machine.stopping.set()

@@ -21,7 +21,6 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.capture import Capture
-from local.invocation_metrics import InvocationMetrics
 from local.logs import LogStream
 from local.machine import AccessDeniedError, Credentials, Machine
 from local.processes import Child
@@ -292,7 +291,6 @@ class Endpoint:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.variants: dict[str, Variant] = {}
         self.capture: Capture | None = None
-        self.metrics = InvocationMetrics(machine, name)
         self.ended = threading.Event()
         self.work: queue.Queue[Callable[[], None]] = queue.Queue()
         self.thread = threading.Thread(target=self._run, name=f"endpoint {name}", daemon=True)
@@ -387,7 +385,6 @@ class Endpoint:
                 instance.place.log.ship()
         if self.capture:
             self.capture.flush_if_due()
-        self.metrics.flush_if_due({name: len(variant.instances) for name, variant in self.variants.items()})
 
     def stop(self) -> None:
         """End the thread, the instances and what is buffered."""
@@ -426,14 +423,22 @@ class Endpoint:
         try:
             status, answered, answer = instance.request("POST", "/invocations", body, headers, INVOCATION_TIMEOUT)
         finally:
-            done = time.perf_counter()
-            self.metrics.record(variant.name, status or 500, done - sent, sent - began)
+            self._measured(variant, status or 500, time.perf_counter() - sent, sent - began)
         if not 200 <= status < 300:
             raise ModelFaultError(status, answer.decode(errors="replace"))
         if self.capture:
             self.capture.record(variant.name, (headers.get("Content-Type", ""), body),
                                 (answered.get("Content-Type", ""), answer), event)
         return variant.name, answered, answer
+
+    def _measured(self, variant: Variant, status: int, model_seconds: float, overhead_seconds: float) -> None:
+        """Publish one invocation as SageMaker itself does, not with the role's rights."""
+        values = {"Invocations": 1, "InvocationsPerInstance": 1 / (len(variant.instances) or 1),
+                  "Invocation4XXErrors": int(400 <= status < 500), "Invocation5XXErrors": int(status >= 500),
+                  "InvocationModelErrors": int(not 200 <= status < 300),
+                  "ModelLatency": round(model_seconds * 1e6), "OverheadLatency": round(overhead_seconds * 1e6)}
+        self.machine.metrics.record("AWS/SageMaker", [{"EndpointName": self.name, "VariantName": variant.name}], {
+            name: (value, "Microseconds" if name.endswith("Latency") else "None") for name, value in values.items()})
 
 
 def retire(instances: list[Instance], at_once: threading.Event) -> None:

@@ -4,6 +4,7 @@ import json
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,13 @@ from botocore.config import Config
 
 from local.clock import Clock
 from local.processes import Processes
+from local.storage import Storage
 from local.store import Store
 
 if TYPE_CHECKING:
     from local.engines.process import ProcessEngine
     from local.hosting import Hosting
+    from local.metrics import Metrics
 
 SESSION_SECONDS = 7 * 24 * 3600
 RENEW_BEFORE_SECONDS = 3600
@@ -58,14 +61,18 @@ class Machine:
     account_id: str = "000000000000"
     engine: "ProcessEngine | None" = None
     hosting: "Hosting | None" = None
+    metrics: "Metrics" = field(init=False)  # set by local/metrics.py
+    saved: Callable[[], None] = lambda: None  # waits until ministack's state is on disk; set by local/durability.py
+    storage: Storage = field(init=False)
     store: Store = field(init=False)
     processes: Processes = field(init=False)
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
-        self.store = Store(self.data / "state.sqlite")
+        self.storage = Storage(self.data)
+        self.store = Store(self.data / "state.sqlite", self.storage)
         self.processes = Processes(self.store.table("processes"))
-        self._botocore = botocore.session.Session()
+        self.botocore = botocore.session.Session()
         self._clients: dict[tuple[str, str], BaseClient] = {}
         self._sessions: dict[tuple[str, str, str], tuple[float, Credentials]] = {}
         self._lock = threading.RLock()
@@ -85,7 +92,7 @@ class Machine:
         with self._lock:
             client = self._clients.pop(key, None)
             if client is None:
-                client = self._botocore.create_client(
+                client = self.botocore.create_client(
                     service, region_name=self.region, endpoint_url=self.endpoint_url,
                     aws_access_key_id=credentials.access_key, aws_secret_access_key=credentials.secret_key,
                     aws_session_token=credentials.token,

@@ -3,6 +3,7 @@
 import logging
 import queue
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -29,7 +30,7 @@ class Records:
             machine.store.table(f"codepipeline-{name}") for name in ("pipelines", "executions", "actions"))
         self.changed = threading.Condition(machine.store.lock)
         # a target of an event may call this service, so events are never published under the lock
-        self._events: queue.SimpleQueue[tuple] = queue.SimpleQueue()
+        self._outbox, self._events = machine.store.table("codepipeline-events"), queue.SimpleQueue[str]()
         threading.Thread(target=self._publish, daemon=True, name="codepipeline-events").start()
 
     @contextmanager
@@ -131,12 +132,12 @@ class Records:
 
     def announce(self, level: str, execution: dict, state: str, **detail: Any) -> None:
         """Publish the state change of an execution or of one of its stages."""
-        self._events.put((level, execution["pipelineName"], {
+        self._announce(level, execution["pipelineName"], {
             "pipeline": execution["pipelineName"], "execution-id": execution["pipelineExecutionId"],
             "start-time": iso(execution["startTime"]), "version": execution["pipelineVersion"], "state": state,
             "execution-trigger": {"trigger-type": execution["trigger"]["triggerType"],
                                   "trigger-detail": execution["trigger"]["triggerDetail"]},
-            "pipeline-execution-attempt": execution["walk"] + 1} | detail))
+            "pipeline-execution-attempt": execution["walk"] + 1} | detail)
 
     def announce_action(self, record: dict, state: str) -> None:
         """Publish the state change of an action."""
@@ -145,21 +146,39 @@ class Records:
                  "external-execution-summary": result.get("externalExecutionSummary"),
                  "external-execution-id": result.get("externalExecutionId"),
                  "error-code": result.get("errorDetails", {}).get("code")}
-        self._events.put(("Action", record["pipelineName"], {
+        self._announce("Action", record["pipelineName"], {
             "pipeline": record["pipelineName"], "execution-id": record["pipelineExecutionId"],
             "start-time": iso(record["startTime"]), "stage": record["stageName"], "action": record["actionName"],
             "action-execution-id": record["actionExecutionId"], "state": state, "region": self.machine.region,
             "execution-result": {key: value for key, value in shown.items() if value},
             "type": {key: kind[key] for key in ("owner", "provider", "category", "version")},
-            "version": record["pipelineVersion"]}))
+            "version": record["pipelineVersion"]})
+
+    def _announce(self, level: str, name: str, detail: dict) -> None:
+        """Publish an event; one that a kill comes before is published by the next start."""
+        key = str(uuid.uuid4())
+        self._outbox[key] = {"level": level, "name": name, "detail": detail}
+        self._events.put(key)
+
+    def resume(self) -> None:
+        """Publish what a former machine could not."""
+        for key in self._outbox:
+            self._events.put(key)
 
     def _publish(self) -> None:
         while True:
-            level, name, detail = self._events.get()
+            key = self._events.get()
             if self.machine.stopping.is_set():
                 return
+            if key not in self._outbox:  # resumed while it was on its way
+                continue
+            event = self._outbox[key]
             try:
-                self.machine.emit("aws.codepipeline", f"CodePipeline {level} Execution State Change", detail,
-                                  [self.machine.arn("codepipeline", name)])
+                self.machine.emit("aws.codepipeline", f"CodePipeline {event['level']} Execution State Change",
+                                  event["detail"], [self.machine.arn("codepipeline", event["name"])])
+                self.machine.saved()  # what a rule has begun with it
+                self._outbox.pop(key, None)
             except Exception:  # a broken target must not silence the events after it
-                logger.exception("event of pipeline %s", name)
+                if self.machine.stopping.is_set():
+                    return
+                logger.exception("event of pipeline %s", event["name"])

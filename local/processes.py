@@ -1,6 +1,8 @@
 """Child processes of the machine: started in groups of their own, recorded, and always ended."""
 
+import errno
 import os
+import shutil
 import signal
 import subprocess
 from contextlib import suppress
@@ -10,6 +12,8 @@ from typing import IO
 from local.store import Table
 
 KILL_AFTER_SECONDS = 5.0
+# A program begins when it is recorded; were the machine killed before, the gate would close without a line.
+GATE = ("/bin/sh", "-c", 'read -r _ && unset PWD OLDPWD SHLVL _ && exec "$@" < /dev/null', "sh")
 
 
 def start_time(pid: int) -> str | None:
@@ -72,12 +76,16 @@ class Processes:
         """Start ``args`` in a group of its own with exactly ``env``; output is appended to ``log``."""
         output = open(log, "ab") if isinstance(log, Path) else log
         try:
-            popen = subprocess.Popen(args, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output,
+            if shutil.which(args[0], path=env.get("PATH")) is None:
+                raise FileNotFoundError(errno.ENOENT, "No such program", args[0])
+            popen = subprocess.Popen([*GATE, *args], env=env, cwd=cwd, stdin=subprocess.PIPE, stdout=output,
                                      stderr=subprocess.STDOUT, start_new_session=True)
         finally:
             if isinstance(log, Path):
                 output.close()
         self._table[str(popen.pid)] = {"name": name, "started": start_time(popen.pid)}
+        with suppress(BrokenPipeError), popen.stdin as gate:
+            gate.write(b"\n")
         child = Child(popen, self._table)
         self._children = {pid: other for pid, other in self._children.items() if other.poll() is None}
         self._children[popen.pid] = child

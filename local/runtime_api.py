@@ -26,8 +26,11 @@ API = "/2018-06-01/runtime"
 LARGEST_HEADERS = 2 * 1024 * 1024
 LARGEST_LOG = 64 * 1024 * 1024
 CHECK_SECONDS = 0.02
-MOST_OF_ONE_FUNCTION = max(8, 4 * (os.cpu_count() or 1))
-WAIT_SECONDS = 10.0
+# Environments of one version. As many as keep the cores busy start at once; more, for functions that mostly wait, only
+# when none has come free for a while, because each start takes the cores from those that run.
+AT_ONCE = max(4, 2 * (os.cpu_count() or 1))
+MOST_OF_ONE_FUNCTION = 2 * AT_ONCE
+PATIENCE_SECONDS, WAIT_SECONDS = 0.2, 10.0
 
 Key = tuple[str, ...]  # function, version, revision, code: what an environment was started from
 
@@ -255,7 +258,8 @@ class Pool:
     """The environments of all functions: idle ones are used again, new ones started up to a bound."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition(threading.RLock())
+        self._lock = threading.RLock()
+        self._freed: dict[Key, threading.Condition] = defaultdict(lambda: threading.Condition(self._lock))
         self._idle: dict[Key, list[Environment]] = defaultdict(list)
         self._busy: set[Environment] = set()
         self._count: Counter[Key] = Counter()
@@ -263,13 +267,14 @@ class Pool:
 
     def acquire(self, key: Key, start: Callable[[], Environment]) -> Environment:
         """Return an idle environment or a new one; raises PoolFullError, and whatever ``start`` raises."""
-        deadline = time.monotonic() + WAIT_SECONDS
-        with self._changed:
-            while (environment := self._take(key)) is None and not self._reserve(key):
-                if not self._changed.wait(deadline - time.monotonic()):
+        began = time.monotonic()
+        with self._lock:
+            while (environment := self._take(key)) is None and not self._reserve(key, time.monotonic() - began):
+                if time.monotonic() - began > WAIT_SECONDS:
                     raise PoolFullError(f"{self._count[key]} environments of {key[0]} are busy")
+                self._freed[key].wait(PATIENCE_SECONDS)
         environment = environment or self._started(key, start)
-        with self._changed:
+        with self._lock:
             self._busy.add(environment)
         return environment
 
@@ -281,9 +286,10 @@ class Pool:
             self._end(key, environment)
         return None
 
-    def _reserve(self, key: Key) -> bool:
-        """Whether another environment may be started."""
-        if self._count[key] >= MOST_OF_ONE_FUNCTION or self._closed:
+    def _reserve(self, key: Key, waited: float) -> bool:
+        """Whether another environment may be started for who has waited so long."""
+        most = MOST_OF_ONE_FUNCTION if waited >= PATIENCE_SECONDS else AT_ONCE
+        if self._count[key] >= most or self._closed:
             return False
         self._count[key] += 1
         return True
@@ -292,21 +298,21 @@ class Pool:
         try:
             return start()
         except BaseException:
-            with self._changed:
+            with self._lock:
                 self._count[key] -= 1
-                self._changed.notify()
+                self._freed[key].notify()
             raise
 
     def release(self, key: Key, environment: Environment) -> None:
         """Give an environment back; one that cannot be used again is ended."""
-        with self._changed:
+        with self._lock:
             self._busy.discard(environment)
             if environment.reusable:
                 environment.idle_since = time.monotonic()
                 self._idle[key].append(environment)
             else:
                 self._end(key, environment)
-            self._changed.notify()
+            self._freed[key].notify()
 
     def _end(self, key: Key, environment: Environment) -> None:
         environment.close()
@@ -314,18 +320,20 @@ class Pool:
 
     def end_idle(self, chosen: Callable[[Key, Environment], bool]) -> None:
         """End the idle environments that ``chosen`` names."""
-        with self._changed:
+        with self._lock:
             for key in list(self._idle):
                 for environment in [each for each in self._idle[key] if chosen(key, each)]:
                     self._idle[key].remove(environment)
                     self._end(key, environment)
+                self._freed[key].notify_all()
                 if not self._idle[key]:
                     del self._idle[key]
-            self._changed.notify_all()
+                if not self._count[key]:
+                    del self._count[key], self._freed[key]
 
     def close(self) -> None:
         """End every environment; a busy one is closed by the thread that uses it."""
-        with self._changed:
+        with self._lock:
             self._closed = True
             for environment in self._busy:
                 environment.kill()

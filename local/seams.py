@@ -7,24 +7,33 @@ import importlib
 
 from local.alias_shift import SEAMS as SHIFT_SEAMS
 from local.alarms import SEAMS as ALARM_SEAMS
+from local.api_metrics import SEAMS as API_SEAMS
+from local.durability import SEAMS as DURABILITY_SEAMS
+from local.connections import SEAMS as CONNECTION_SEAMS
 from local.engines.layers import SEAMS as LAYER_SEAMS
+from local.events import SEAMS as EVENT_SEAMS
 from local.functions import SEAMS as FUNCTION_SEAMS
+from local.interrupted_stacks import SEAMS as INTERRUPTION_SEAMS
+from local.log_store import SEAMS as LOG_SEAMS
+from local.metrics import SEAMS as METRIC_SEAMS
+from local.retention import SEAMS as RETENTION_SEAMS
+from local.s3_events import SEAMS as S3_EVENT_SEAMS
 from local.sam import SEAMS as SAM_SEAMS
+from local.schedules import SEAMS as SCHEDULE_SEAMS
 
 SEAMS: tuple[tuple[str, str], ...] = (
     ("ministack.app", "SERVICE_HANDLERS"),
     ("ministack.app", "SERVICE_REGISTRY"),
-    ("ministack.app", "_build_persistence_save_dict"),
     ("ministack.app", "pin_request_origin"),
     ("ministack.core.iam_actions", "SERVICE_TO_IAM_NAMESPACE"),
     ("ministack.core.iam_actions", "extract_resource_arn"),
     ("ministack.core.iam_evaluator", "EvalContext"),
+    ("ministack.core.iam_evaluator", "_anonymous"),
     ("ministack.core.iam_evaluator", "_conditions_met"),
     ("ministack.core.iam_evaluator", "_service_principal_matches"),
     ("ministack.core.iam_evaluator", "enforce"),
     ("ministack.core.iam_evaluator", "resolve_credential"),
     ("ministack.core.iam_evaluator", "pin_request_origin"),
-    ("ministack.core.persistence", "save_all"),
     ("ministack.core.responses", "request_scope"),
     ("ministack.core.router", "extract_access_key_id"),
     ("ministack.services.cloudformation", "_stacks"),
@@ -44,6 +53,8 @@ SEAMS: tuple[tuple[str, str], ...] = (
     ("ministack.services.iam", "_roles"),
     ("ministack.services.stepfunctions", "_ExecutionError"),
     ("ministack.services.stepfunctions", "_execute_task"),
+    ("ministack.services.stepfunctions", "_executions"),
+    ("ministack.services.stepfunctions", "_fail_execution"),
     ("ministack.services.stepfunctions", "_invoke_resource"),
     ("ministack.services.stepfunctions", "_invoke_with_callback"),
     ("ministack.services.stepfunctions", "_state_machines"),
@@ -57,9 +68,19 @@ SEAMS: tuple[tuple[str, str], ...] = (
     ("ministack.services.sns", "_topics"),
     ("ministack.services.sts", "register_session"),
     *ALARM_SEAMS,
+    *API_SEAMS,
+    *CONNECTION_SEAMS,
+    *DURABILITY_SEAMS,
+    *EVENT_SEAMS,
     *FUNCTION_SEAMS,
+    *INTERRUPTION_SEAMS,
     *LAYER_SEAMS,
+    *LOG_SEAMS,
+    *METRIC_SEAMS,
+    *RETENTION_SEAMS,
+    *S3_EVENT_SEAMS,
     *SAM_SEAMS,
+    *SCHEDULE_SEAMS,
     *SHIFT_SEAMS,
 )
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import botocore.session
 from botocore import xform_name
 from botocore.model import OperationModel, ServiceModel, Shape
 from botocore.validate import ParamValidator
@@ -79,6 +78,7 @@ class Service:
     resources: dict[str, str] = {}  # an operation or its noun -> the resource part of the ARN, from the request
     pass_roles: dict[str, tuple[str, ...]] = {}  # operation -> the request members that hold a role
     role_principal: str = ""  # the service principal that takes those roles
+    waits_for_stacks: bool = False  # its setup comes after interrupted stacks have ended
     tag_action: str = ""  # the action that a create with tags needs, too
 
     def __init__(self, machine: Machine) -> None:
@@ -93,11 +93,11 @@ class Service:
     @cached_property
     def model(self) -> ServiceModel:
         """botocore's model of the service."""
-        return botocore.session.get_session().get_service_model(self.service_name)
+        return self.machine.botocore.get_service_model(self.service_name)
 
     @cached_property
     def _pages(self) -> dict[str, dict]:
-        loader = botocore.session.get_session().get_component("data_loader")
+        loader = self.machine.botocore.get_component("data_loader")
         return loader.load_service_model(self.service_name, "paginators-1")["pagination"]
 
     @property

@@ -7,9 +7,14 @@ It costs one small transaction a change; nothing here changes more than some hun
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
+
+from local.storage import Storage
+
+WRITE = "INSERT INTO document VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body"
+DELETE = "DELETE FROM document WHERE collection = ? AND id = ?"
 
 
 class Table(MutableMapping[str, dict]):
@@ -25,14 +30,15 @@ class Table(MutableMapping[str, dict]):
     def __setitem__(self, key: str, document: dict) -> None:
         text = json.dumps(document)
         with self._store.lock:
-            self._store.write("INSERT INTO document VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body",
-                              (self._name, key, text))
+            self._store.replace([(self._name, {key: text}, ())])
             self._rows[key] = text
 
     def __delitem__(self, key: str) -> None:
         with self._store.lock:
+            if key not in self._rows:
+                raise KeyError(key)
+            self._store.replace([(self._name, {}, (key,))])
             del self._rows[key]
-            self._store.write("DELETE FROM document WHERE collection = ? AND id = ?", (self._name, key))
 
     def __iter__(self) -> Iterator[str]:
         return iter(list(self._rows))
@@ -52,9 +58,9 @@ class Table(MutableMapping[str, dict]):
 class Store:
     """All tables of one machine, in one SQLite file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, storage: Storage | None = None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.lock = threading.RLock()
+        self.lock, self._storage = threading.RLock(), storage or Storage(path.parent)
         self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = NORMAL")  # survives a killed process, not a power cut
@@ -67,9 +73,31 @@ class Store:
         query = "SELECT id, body FROM document WHERE collection = ? ORDER BY rowid"
         return self._database.execute(query, (name,)).fetchall()
 
-    def write(self, statement: str, values: tuple) -> None:
-        """Execute one writing statement; it is durable on return."""
-        self._database.execute(statement, values)
+    def replace(self, changes: Iterable[tuple[str, dict[str, str], Iterable[str]]]) -> None:
+        """Write rows and delete others, of any tables, all at once or not at all; they are durable on return.
+
+        On a full disk the reserve is given up for it: what is told of an end must not get lost.
+        """
+        changes = list(changes)
+        with self.lock:
+            try:
+                self._transact(changes)
+            except sqlite3.OperationalError:
+                if not self._storage.release():
+                    raise
+                self._transact(changes)
+
+    def _transact(self, changes: Iterable[tuple[str, dict[str, str], Iterable[str]]]) -> None:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            for collection, rows, gone in changes:
+                self._database.executemany(WRITE, [(collection, key, text) for key, text in rows.items()])
+                self._database.executemany(DELETE, [(collection, key) for key in gone])
+            self._database.execute("COMMIT")
+        except BaseException:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            raise
 
     def table(self, name: str) -> Table:
         """Return the table of that name, made on first use."""

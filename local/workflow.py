@@ -60,6 +60,16 @@ def install(machine: Machine) -> None:
     stepfunctions._invoke_with_callback = _refuse_callback
 
 
+def settle() -> None:
+    """Tell of the executions that a kill ended, which ministack marks as failed when it loads them."""
+    from ministack.services import stepfunctions
+
+    cause = "interrupted: the local AWS was stopped during this execution"
+    for execution in stepfunctions._executions.all_values():
+        if execution.get("error") == "States.ServiceRestart" and execution["events"][-1]["type"] != "ExecutionFailed":
+            stepfunctions._fail_execution(execution, "States.ServiceRestart", cause)
+
+
 def _refuse_callback(resource: str, *_: Any) -> Any:
     from ministack.services.stepfunctions import _ExecutionError
 

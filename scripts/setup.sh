@@ -25,7 +25,7 @@ if [ "$(cat .venv/installed 2> /dev/null)" != "$wanted" ]; then
   .venv/bin/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null ||
     "$python" -m venv --clear .venv || fail "could not make .venv; on Debian: apt-get install python3-venv."
   if ! { .venv/bin/python -m pip install --quiet --disable-pip-version-check "$(grep '^uv==' requirements/local.txt)" &&
-    .venv/bin/python -m uv pip install --quiet --python .venv/bin/python --requirement requirements/local.txt; }; then
+    .venv/bin/python -m uv pip install --quiet --compile-bytecode --python .venv/bin/python --requirement requirements/local.txt; }; then
     fail "the packages could not be installed, see above; a package index must be reachable. Then run this again."
   fi
   echo "$wanted" > .venv/installed

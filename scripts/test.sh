@@ -21,7 +21,7 @@ environment() { # NAME REQUIREMENTS...: makes build/env/NAME with the files' pac
   echo "test: installing $name" >&2
   rm -rf "$folder"
   .venv/bin/python -m uv venv --quiet --python .venv/bin/python "$folder"
-  .venv/bin/python -m uv pip install --quiet --python "$folder/bin/python" "${arguments[@]}"
+  .venv/bin/python -m uv pip install --quiet --compile-bytecode --python "$folder/bin/python" "${arguments[@]}"
   echo "$wanted" > "$folder/installed"
 }
 

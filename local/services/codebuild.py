@@ -5,6 +5,7 @@ among the variables, ``CODEBUILD_INITIATOR`` and ``CODEBUILD_RESOLVED_SOURCE_VER
 """
 
 import shutil
+import threading
 import uuid
 from typing import Any
 
@@ -74,7 +75,7 @@ class CodeBuild(Service):
 
     def setup(self) -> None:
         """Fail the builds that the machine's end interrupted."""
-        shutil.rmtree(self.machine.data / "codebuild", ignore_errors=True)
+        self._clear()
         for key, build in self._builds.items():
             if not build["buildComplete"]:
                 now = self.machine.clock.now()
@@ -85,6 +86,15 @@ class CodeBuild(Service):
                         for phase in build["phases"][-1:]]
                     build.update(buildStatus="FAILED", buildComplete=True, endTime=now, currentPhase="COMPLETED")
                 emit_state(self.machine, build)
+
+    def _clear(self) -> None:
+        """Remove what builds left; nobody waits for it, as an environment has thousands of files."""
+        folder, scratch = self.machine.data / "codebuild", self.machine.data / "tmp"
+        scratch.mkdir(exist_ok=True)
+        if folder.exists():
+            folder.rename(scratch / f"codebuild-{uuid.uuid4()}")
+        for old in scratch.glob("codebuild-*"):
+            threading.Thread(target=shutil.rmtree, args=(old, True), daemon=True).start()
 
     def stop(self) -> None:
         """End the running builds; their records are settled at the next start."""

@@ -23,6 +23,7 @@ class CodePipeline(Service):
     pass_roles = {"CreatePipeline": ("pipeline.roleArn",), "UpdatePipeline": ("pipeline.roleArn",)}
     role_principal = "codepipeline.amazonaws.com"
     tag_action = "TagResource"
+    waits_for_stacks = True
 
     def __init__(self, machine: Machine, kinds: Kinds = ACTIONS) -> None:
         super().__init__(machine)
@@ -40,6 +41,7 @@ class CodePipeline(Service):
     def setup(self) -> None:
         """Fail the actions that a former machine left running, and go on with approvals and waiting executions."""
         records = self.records
+        records.resume()
         for record in list(records.actions.values()):
             if record["status"] == "InProgress" and "token" not in record:
                 records.end_action(record["actionExecutionId"], "Failed", INTERRUPTED)

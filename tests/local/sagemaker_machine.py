@@ -59,9 +59,11 @@ class Server:
         import ministack.app as native
         from ministack.core.iam_actions import SERVICE_TO_IAM_NAMESPACE
 
+        from local import metrics
         from local.services.sagemaker import SageMaker
         from local.services.sagemaker_runtime import SageMakerRuntime
 
+        metrics.install(machine)
         machine.engine = Engine(machine)  # type: ignore[assignment]
         self.machine, self._app = machine, native.app
         self.sagemaker, runtime = SageMaker(machine), SageMakerRuntime(machine)

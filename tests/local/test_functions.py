@@ -67,10 +67,12 @@ def serve(port: int, data: Path) -> None:
     from hypercorn.asyncio import serve as run
     from hypercorn.config import Config as Settings
 
+    from local import metrics
     from local.functions import SEAMS, Functions
 
     assert all(hasattr(sys.modules.get(module) or __import__(module, fromlist=["_"]), name) for module, name in SEAMS)
     machine.engine = _FakeEngine(machine)
+    metrics.install(machine)
     functions = Functions(machine)
     functions.install()
     config = Settings()
