@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.local.local_aws import LocalAws
-from tests.local.stack_reading import ANY, Resource
+from tests.local.stack_reading import ANY, PREFIX, Resource
 
 Read = Callable[[LocalAws, Resource], dict[str, Any]]
 
@@ -149,7 +149,8 @@ def function(aws: LocalAws, resource: Resource) -> dict[str, Any]:
         told = code if same else "other code than the template's"
     else:
         told = found["Code"]
-    return configuration | {"Code": told, "Tags": plain_tags(found.get("Tags", {}))}
+    image = configuration.get("ImageConfigResponse", {}).get("ImageConfig")
+    return configuration | {"Code": told, "ImageConfig": image, "Tags": plain_tags(found.get("Tags", {}))}
 
 
 def version(aws: LocalAws, resource: Resource) -> dict[str, Any]:
@@ -220,6 +221,30 @@ def sagemaker(noun: str) -> Read:
         return found | {"Tags": client.list_tags(ResourceArn=found[f"{noun}Arn"])["Tags"]}
 
     return read
+
+
+# ---------------------------------------------------------------------- the release
+
+def application(aws: LocalAws, resource: Resource) -> dict[str, Any]:
+    return aws.client("codedeploy").get_application(applicationName=resource.physical_id)["application"] | {
+        "Tags": _codedeploy_tags(aws, f"application:{resource.physical_id}")}
+
+
+def deployment_group(aws: LocalAws, resource: Resource) -> dict[str, Any]:
+    name = resource.properties["ApplicationName"]
+    return aws.client("codedeploy").get_deployment_group(
+        applicationName=name, deploymentGroupName=resource.physical_id)["deploymentGroupInfo"] | {
+        "Tags": _codedeploy_tags(aws, f"deploymentgroup:{name}/{resource.physical_id}")}
+
+
+def _codedeploy_tags(aws: LocalAws, name: str) -> list[dict[str, str]]:
+    return plain_tags(aws.client("codedeploy").list_tags_for_resource(ResourceArn=f"arn:aws:codedeploy:{PREFIX}:{name}")["Tags"])
+
+
+def alarm(aws: LocalAws, resource: Resource) -> dict[str, Any]:
+    cloudwatch = aws.client("cloudwatch")
+    [found] = cloudwatch.describe_alarms(AlarmNames=[resource.physical_id])["MetricAlarms"]
+    return found | {"Tags": cloudwatch.list_tags_for_resource(ResourceARN=found["AlarmArn"])["Tags"]}
 
 
 # ---------------------------------------------------------------------- the organization's product

@@ -15,7 +15,7 @@ from tests.templates.sources import plain
 
 ACCOUNT = "000000000000"
 PREFIX = f"us-east-1:{ACCOUNT}"
-SETTLED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+SETTLED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 ARNS = {  # Fn::GetAtt Arn from the physical id
     "AWS::IAM::Role": f"arn:aws:iam::{ACCOUNT}:role/{{}}",
     "AWS::KMS::Key": f"arn:aws:kms:{PREFIX}:key/{{}}",

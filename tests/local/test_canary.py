@@ -11,6 +11,9 @@ from tests.local.api_client import ApiClient
 from tests.local.local_aws import LocalAws
 from tests.local.project_runs import Project, until
 
+FAILS = """        if not request_id.startswith("synthetic-"):  # all requests but the hook's
+            raise RuntimeError("broken by a test")
+        rows = requests.table"""
 CHI_SQUARE = 15.1  # one degree of freedom; chance of more: 1 in 10,000
 
 
@@ -50,15 +53,23 @@ def test_shares_follow_the_weights(project: Project, client: ApiClient, second_v
     assert (found["another"] - expected) ** 2 / (expected * (1 - weight)) < CHI_SQUARE, found
 
 
-def released(project: Project, folder: Path, file: str, line: str, change: str, message: str) -> str:
-    """Push a change of one line of the project's first commit, and approve the run that it starts; return the run."""
-    clone = project.clone(folder / "clone")
-    first = project.git("rev-list", "--max-parents=0", "HEAD", cwd=clone).stdout.strip()
-    project.git("checkout", "--quiet", first, "--", ".", cwd=clone)  # whatever a test before this one left
+@pytest.fixture
+def clone(project: Project, tmp_path: Path) -> Iterator[Path]:
+    """A clone of the repository as the project began; afterwards the repository is so again."""
+    folder = project.clone(tmp_path / "clone")
+    first = project.git("rev-list", "--max-parents=0", "HEAD", cwd=folder).stdout.strip()
+    project.git("checkout", "--quiet", first, "--", ".", cwd=folder)
+    yield folder
+    project.git("checkout", "--quiet", first, "--", ".", cwd=folder)
+    project.stop(project.started_by(lambda: project.push(folder, {}, "As it was")))
+
+
+def released(project: Project, clone: Path, file: str, line: str, change: str) -> str:
+    """Push a change of one line and approve the run that it starts; return the run."""
     text = (clone / file).read_text()
     assert text.count(line) == 1
-    run = project.started_by(lambda: project.push(clone, {file: text.replace(line, change)}, message))
-    project.answer(run, "Approved", message)
+    run = project.started_by(lambda: project.push(clone, {file: text.replace(line, change)}))
+    project.answer(run, "Approved", "a test says yes")
     return run
 
 
@@ -79,10 +90,10 @@ def mails(project: Project) -> str:
     return "\n".join(s3.get_object(Bucket="local-outbox", Key=item["Key"])["Body"].read().decode() for item in found)
 
 
-def test_a_version_that_predicts_otherwise_never_takes_traffic(project: Project, client: ApiClient, tmp_path: Path) -> None:
+def test_a_version_that_predicts_otherwise_never_takes_traffic(project: Project, client: ApiClient, clone: Path) -> None:
     before = client.ask()
-    run = released(project, tmp_path, "api/responses.py", '{"predictions": predictions}',
-                   '{"predictions": [{"label": "no", "probability": 0.0} for _ in predictions]}', "Everybody stays")
+    run = released(project, clone, "api/responses.py", '{"predictions": predictions}',
+                   '{"predictions": [{"label": "no", "probability": 0.0} for _ in predictions]}')
     with client.asking() as counts:
         place, why = project.failure(run)
     assert place == "DeployPrd/Api", why
@@ -93,11 +104,9 @@ def test_a_version_that_predicts_otherwise_never_takes_traffic(project: Project,
     assert "predicts otherwise than training did: golden record" in mails(project)
 
 
-def test_an_alarm_during_the_canary_takes_the_traffic_back(project: Project, client: ApiClient, tmp_path: Path) -> None:
+def test_an_alarm_during_the_canary_takes_the_traffic_back(project: Project, client: ApiClient, clone: Path) -> None:
     before = client.ask()
-    run = released(project, tmp_path, "api/handler.py", "        rows = requests.table", '''        if not request_id.startswith("synthetic-"):
-            raise RuntimeError("broken by a test")
-        rows = requests.table''', "Break every request but the hooks'")
+    run = released(project, clone, "api/handler.py", "        rows = requests.table", FAILS)
     with client.asking() as counts:
         place, why = project.failure(run)
     assert place == "DeployPrd/Api", why

@@ -75,8 +75,8 @@ def test_a_run_fails_for_a_right_that_the_template_lacks(aws: LocalAws, tmp_path
                                "--prefix", unique, cwd=copy)
     assert outcome.returncode == 1
     assert missing.ends_in in outcome.stderr
-    reason = outcome.stderr + said_by_the_api(aws, report["name"])
-    assert refusal(report["name"], missing.suffix, missing.action).search(reason), reason
+    words = refusal(report["name"], missing.suffix, missing.action)
+    until(lambda: words.search(outcome.stderr + said_by_the_api(aws, report["name"])), f"{missing} in: {outcome.stderr}", 30)
 
 
 def refusal(name: str, suffix: str, action: str) -> re.Pattern[str]:
@@ -113,7 +113,7 @@ def said_by_the_api(aws: LocalAws, name: str) -> str:
     """Return what the API's function has logged, as a person reads it; empty where there is none."""
     logs = aws.client("logs")
     try:
-        events = logs.filter_log_events(logGroupName=f"/aws/lambda/{name}-api")["events"]
+        pages = list(logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{name}-api"))
     except logs.exceptions.ResourceNotFoundException:
         return ""
-    return "".join(event["message"] for event in events)
+    return "".join(event["message"] for page in pages for event in page["events"])
