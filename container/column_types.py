@@ -1,62 +1,114 @@
-"""Finding out what a column of text cells is."""
+"""Finding out what a column of text cells is, from batches of it."""
 
 import re
 from collections import Counter
 
-import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from container.encoding import is_missing, numbers
+from container.bulk_encoding import encode_cells, numbers_of
+from container.encoding import is_missing
 from container.errors import CellRefused, Refused
 from container.schema import Feature
+from container.table import Batch
 
 # More categories than this add columns but no knowledge; the rarest count as unseen.
 MOST_CATEGORIES = 255
+# Different texts that are counted of a column: bounds the memory, not the rows.
+MOST_TEXTS = 100_000
 BOOLEAN_WORDS = ({"yes", "no"}, {"true", "false"})
 DATE = re.compile(
     r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})([T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?)?"
 )
 
 
-def feature_of(name: str, cells: np.ndarray, declared: str | None) -> Feature:
-    """Return a column as a feature: of the declared type, else of the type that its cells show."""
-    kind = declared or _type_of(name, cells)
-    if kind != "categorical":
-        return Feature(name, kind)
-    counts = Counter(cell for cell in cells if cell != "")
-    if not counts:
-        raise Refused(f"column {name} has no value at all; fill it, or list it under problem.ignore")
-    if declared is None and len(counts) == len(cells) and len(cells) > MOST_CATEGORIES:
-        raise Refused(
-            f"column {name} has another text on each row, so it names rows and teaches nothing; "
-            "list it under problem.ignore"
-        )
-    # Ties go by name, so that the same data always give the same columns.
-    kept = sorted(counts, key=lambda category: (-counts[category], category))[:MOST_CATEGORIES]
-    return Feature(name, kind, tuple(sorted(kept)))
+class ColumnSurvey:
+    """What a column's cells have shown so far; a column is numeric until one of them is no number."""
 
+    def __init__(self, name: str, declared: str | None, textual: bool = False) -> None:
+        self.name, self.declared = name, declared
+        # Its earlier batches were taken for numbers and not counted: the column must be read again.
+        self.is_behind = False
+        self._kind = declared or ("text" if textual else "numeric")
+        self._rows = self._present = 0
+        self._counts: Counter[str] = Counter()
+        self._overflows = False
+        self._infinite: Refused | None = None
 
-def _type_of(name: str, cells: np.ndarray) -> str:
-    present = [cell for cell in cells if not is_missing(cell)]
-    if not present:
-        raise Refused(f"column {name} has no value at all; fill it, or list it under problem.ignore")
-    if {cell.lower() for cell in set(present)} in BOOLEAN_WORDS:
-        return "boolean"
-    if _are_numbers(name, cells):
-        return "numeric"
-    if all(DATE.fullmatch(cell) for cell in present[:100]):
-        raise Refused(
-            f"column {name} holds dates such as {present[0]!r}; put numbers in their place (days since an event, "
-            "month, weekday), list it under problem.ignore, or declare it under problem.columns"
-        )
-    return "categorical"
+    def read(self, batch: Batch) -> None:
+        """Take in some more of the column; refuse a cell that is not of the declared type."""
+        if self.declared in ("numeric", "boolean"):
+            encode_cells(batch, Feature(self.name, self.declared))
+        elif self._kind == "numeric":
+            self._read_number(batch)
+        else:
+            self._count(batch.columns[self.name])
+        self._rows += batch.rows
 
+    def _read_number(self, batch: Batch) -> None:
+        cells = batch.columns[self.name]
+        try:
+            values = numbers_of(cells, self.name)
+            self._present += int((values == values).sum())
+        except CellRefused as error:
+            if "finite" in error.reason:
+                # A number, but infinite: no category either. It counts unless a text turns up.
+                self._infinite = self._infinite or batch.located(error)
+                return
+            self._kind, self.is_behind = "text", self._rows > 0
+            self._count(cells)
 
-def _are_numbers(name: str, cells: np.ndarray) -> bool:
-    try:
-        numbers(cells, name)
-    except CellRefused as error:
-        # All are numbers, but one is infinite: no category either, and the person must know.
-        if "finite" in error.reason:
-            raise
-        return False
-    return True
+    def _count(self, cells: pa.Array) -> None:
+        if self._overflows and self.declared is None:
+            return
+        found = pc.value_counts(cells)
+        for text, count in zip(found.field("values").to_pylist(), found.field("counts").to_pylist(), strict=True):
+            if text:
+                self._counts[text] += count
+        if len(self._counts) > MOST_TEXTS:
+            self._overflows = True
+            self._counts = Counter({text: self._counts[text] for text in self._commonest(MOST_TEXTS // 2)})
+
+    def _commonest(self, most: int) -> list[str]:
+        # Ties go by name, so that the same data always give the same columns.
+        return sorted(self._counts, key=lambda text: (-self._counts[text], text))[:most]
+
+    def feature(self) -> Feature:
+        """Return the column as a feature: of the declared type, else of the type that its cells show."""
+        kind = self.declared or self._shown_type()
+        if kind != "categorical":
+            return Feature(self.name, kind)
+        if not self._counts:
+            raise self._no_value()
+        if self.declared is None:
+            self._refuse_names_of_rows()
+        return Feature(self.name, kind, tuple(sorted(self._commonest(MOST_CATEGORIES))))
+
+    def _shown_type(self) -> str:
+        if self._kind == "numeric":
+            if self._infinite:
+                raise self._infinite
+            if not self._present:
+                raise self._no_value()
+            return "numeric"
+        present = [text for text in self._counts if not is_missing(text)]
+        if {text.lower() for text in present} in BOOLEAN_WORDS:
+            return "boolean"
+        if present and all(DATE.fullmatch(text) for text in present[:100]):
+            raise Refused(
+                f"column {self.name} holds dates such as {present[0]!r}; put numbers in their place (days since an event, "
+                "month, weekday), list it under problem.ignore, or declare it under problem.columns"
+            )
+        return "categorical"
+
+    def _refuse_names_of_rows(self) -> None:
+        is_name = len(self._counts) == self._rows > MOST_CATEGORIES
+        if is_name or self._overflows:
+            how_many = f"more than {MOST_TEXTS:,} different texts" if self._overflows else "another text on each row"
+            raise Refused(
+                f"column {self.name} has {how_many}, so it names rows and teaches nothing; "
+                "list it under problem.ignore"
+            )
+
+    def _no_value(self) -> Refused:
+        return Refused(f"column {self.name} has no value at all; fill it, or list it under problem.ignore")

@@ -4,30 +4,35 @@ from pathlib import Path
 
 import numpy as np
 
-from container.encoding import encode, numbers
-from container.errors import CellRefused, Refused
+from container.bulk_encoding import encode_batch
+from container.errors import Refused
 from container.schema import Schema
-from container.table import Table, read_table
+from container.table import csv_file
+from container.target_survey import label_places, numeric_targets
 
 
 def read_rows(path: Path, schema: Schema) -> tuple[np.ndarray, np.ndarray]:
     """Return encoded features and targets (places in schema.labels, or numbers) of a prepared file."""
-    table = read_table(path)
-    lacking = [name for name in [*schema.names, schema.problem.target] if name not in table.names]
-    if lacking or not len(table):
+    file = csv_file(path)
+    target = schema.problem.target
+    wanted = [*schema.names, target]
+    lacking = [name for name in wanted if name not in file.names]
+    blocks, targets = [], []
+    for batch in () if lacking else file.batches(wanted):
+        blocks.append(encode_batch(batch, schema))
+        targets.append(label_places(batch, target, schema.labels) if schema.labels else numeric_targets(batch, target))
+    if not blocks:
         raise Refused(f"{path.name}: {f'no column {lacking[0]!r}' if lacking else 'no rows'}; prepare writes it")
-    try:
-        return encode(table.columns(schema.names), schema), _targets(table, schema)
-    except CellRefused as error:
-        raise table.located(error) from None
+    return _joined(blocks), np.concatenate(targets)
 
 
-def _targets(table: Table, schema: Schema) -> np.ndarray:
-    cells = table.cells(schema.problem.target)
-    if not schema.labels:
-        return numbers(cells, schema.problem.target)
-    places = {label: place for place, label in enumerate(schema.labels)}
-    for row, cell in enumerate(cells, 1):
-        if cell not in places:
-            raise CellRefused(row, schema.problem.target, f"label {cell!r} is not among {', '.join(schema.labels)}")
-    return np.array([places[cell] for cell in cells])
+def _joined(blocks: list[np.ndarray]) -> np.ndarray:
+    """Return the blocks as one matrix; each is given up once copied, so that the rows are hardly ever held twice."""
+    matrix = np.empty((sum(map(len, blocks)), blocks[0].shape[1]), dtype=np.float32)
+    start = 0
+    blocks.reverse()
+    while blocks:
+        block = blocks.pop()
+        matrix[start : start + len(block)] = block
+        start += len(block)
+    return matrix

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from image_jobs import CHURN, SAMPLE_ROWS, Job
 
-from container.prepare import describe
 from container.schema import Problem
 from container.settings import Settings
-from container.table import read_table
+from container.survey import survey
+from container.table import csv_file, read_table
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -106,6 +106,72 @@ def test_a_file_with_a_byte_order_mark_quotes_and_blanks_is_read(tmp_path):
     assert table.cells("name").tolist() == ["Smith, J", "two\nlines"] and table.cells("size").tolist() == ["1", ""]
 
 
+def test_rows_that_repeat_stay_in_one_part(job: Job, in_process):
+    job.config(PLAIN)
+    header, *rows = plain_rows(60)
+    job.data([header, *rows, *rows])
+    assert in_process(job, "prepare") == 0
+    parts = [{tuple(row.values()) for row in rows_of(job.outputs / part / f"{part}.csv")} for part in ("train", "validation", "test")]
+    assert [len(part) for part in parts] == [44, 8, 8] and not (parts[0] & parts[1] | parts[0] & parts[2] | parts[1] & parts[2])
+
+
+def test_rows_of_given_test_data_leave_the_training_data(job: Job, in_process, capsys):
+    job.config(PLAIN)
+    header, *rows = plain_rows(60)
+    job.data([header, *rows])
+    job.data([header[::-1], *(row[::-1] for row in rows[:10])], "test")
+    assert in_process(job, "prepare") == 0
+    learned = [row["size"] for part in ("train", "validation") for row in rows_of(job.outputs / part / f"{part}.csv")]
+    assert sorted(map(int, learned)) == list(range(10, 60))
+    assert "10 rows of the training data are in the given test data, too; left out of training" in capsys.readouterr().out
+
+
+def test_rows_too_plain_to_be_told_apart_are_divided_one_by_one(job: Job, in_process):
+    job.config(PLAIN)
+    job.data([["size", "bought"], *[["1", "yes"], ["2", "no"]] * 50])
+    assert in_process(job, "prepare") == 0
+    assert [len(rows_of(job.outputs / part / f"{part}.csv")) for part in ("train", "validation", "test")] == [68, 16, 16]
+
+
+def test_golden_rows_show_every_label(job: Job, in_process):
+    job.config(PLAIN | {"problem": {"type": "multiclass", "target": "kind"}, "data": {"seed": 1, "test": 0.4}})
+    job.data([["size", "kind"], *([n, "rare" if n % 100 == 0 else "often"] for n in range(600))])
+    assert in_process(job, "prepare") == 0
+    kinds = {row["size"]: row["kind"] for row in rows_of(job.outputs / "test" / "test.csv")}
+    assert {kinds[row["size"]] for row in rows_of(job.outputs / "golden" / "golden.csv")} == {"rare", "often"}
+
+
+def test_a_column_that_turns_out_as_text_late_is_counted_from_its_start(job: Job, in_process, monkeypatch):
+    monkeypatch.setattr("container.table.BLOCK", 200)
+    job.config({"problem": {"type": "binary", "target": "bought", "positive": "yes"}})
+    job.data([["code", "bought"], *([n % 3 if n < 190 else "A12", "yn"[n % 2]] for n in range(200))])
+    job.config({"problem": {"type": "binary", "target": "bought", "positive": "y"}})
+    assert in_process(job, "prepare") == 0
+    (code,) = job.json("processing/output/schema/schema.json")["features"]
+    assert code == {"name": "code", "type": "categorical", "categories": ["0", "1", "2", "A12"]}
+
+
+def test_the_place_of_a_bad_cell_is_its_row_in_its_file_also_in_a_later_batch(job: Job, in_process, monkeypatch):
+    monkeypatch.setattr("container.table.BLOCK", 200)
+    job.config(PLAIN | {"problem": PLAIN["problem"] | {"columns": {"size": "numeric"}}})
+    job.data(plain_rows(300), name="a.csv")
+    job.data([*plain_rows(150), ["big", "red", "no"]], name="b.csv")
+    assert in_process(job, "prepare") == 1
+    assert "b.csv: row 151, column size: 'big' is not a number" in (job.base / "output" / "failure").read_text()
+
+
+def test_batches_change_nothing_that_is_written(job: Job, in_process, monkeypatch, tmp_path):
+    written = []
+    for block in (1 << 20, 200):
+        monkeypatch.setattr("container.table.BLOCK", block)
+        job.config(PLAIN)
+        job.data([["size", "colour", "bought"], *([n / 7, 'a,b "c"' if n % 9 == 0 else "red", "yes" if n % 4 else "no"] for n in range(400))])
+        assert in_process(job, "prepare") == 0
+        written.append({path.name: path.read_bytes() for path in job.outputs.rglob("*.*")})
+    assert written[0] == written[1] and len(written[0]) == 6
+    assert 'a,b "c"' in {row["colour"] for row in rows_of(job.outputs / "train" / "train.csv")}
+
+
 def changed(column: int, row: int, text: str) -> list[list[str]]:
     rows = plain_rows()
     rows[row][column] = text
@@ -147,7 +213,7 @@ REFUSED = {
     "declared numeric but text": (
         {"problem": PLAIN["problem"] | {"columns": {"colour": "numeric"}}}, plain_rows(), "row 1, column colour"),
     "long row": (PLAIN, [*plain_rows(), ["1", "2", "3", "4"]], "row 41 has 4 cells; the header has 3"),
-    "only long rows": (PLAIN, [["a", "b"], ["1", "2", "3"]], "row 1 has 3 cells; the header has 2"),
+    "only long rows": (PLAIN, [["size", "bought"], ["1", "2", "3"]], "row 1 has 3 cells; the header has 2"),
     "short row": (PLAIN, [*plain_rows(), ["1", "2"]], "row 41 has 2 cells; the header has 3"),
     "open quote": (PLAIN, None, "rows.csv: no CSV"),
     "column named twice": (PLAIN, [["a", "a"], ["1", "2"]], "twice: 'a'"),
@@ -169,7 +235,7 @@ def test_bad_data_is_refused_with_its_place(job: Job, in_process, case):
     config, rows, words = REFUSED[case]
     job.config(config)
     if rows is None:
-        job.write("processing/input/data/train/rows.csv", 'a,b\n"1,2\n')
+        job.write("processing/input/data/train/rows.csv", 'size,bought\n"1,2\n')
     else:
         job.data(rows)
     assert in_process(job, "prepare") == 1
@@ -215,14 +281,14 @@ def test_the_positive_label_is_the_last(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("size,left\n" + "1,a\n2,b\n" * 5)
     settings = Settings(Problem("binary", "left", "a"), {}, (), 0.15, 0.15, 0)
-    assert describe(read_table(path), settings).labels == ("b", "a")
+    assert survey([csv_file(path)], settings).schema.labels == ("b", "a")
 
 
 def test_na_is_a_category_and_a_missing_number(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("region,size,left\n" + "NA,NA,a\nEU,2,b\n,3,b\n" * 5)
     settings = Settings(Problem("binary", "left", "a"), {}, (), 0.15, 0.15, 0)
-    region, size = describe(read_table(path), settings).features
+    region, size = survey([csv_file(path)], settings).schema.features
     assert region.categories == ("EU", "NA") and size.type == "numeric"
 
 
@@ -233,5 +299,5 @@ def test_categories_beyond_the_limit_count_as_unseen(tmp_path):
     texts = [f"c{number}" for number in range(MOST_CATEGORIES + 5)] + [f"c{number}" for number in range(5, 50)]
     path.write_text("code,left\n" + "".join(f"{text},{'ab'[place % 2]}\n" for place, text in enumerate(texts)))
     settings = Settings(Problem("binary", "left", "a"), {}, (), 0.15, 0.15, 0)
-    (code,) = describe(read_table(path), settings).features
+    (code,) = survey([csv_file(path)], settings).schema.features
     assert len(code.categories) == MOST_CATEGORIES and "c7" in code.categories

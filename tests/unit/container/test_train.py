@@ -20,8 +20,8 @@ from container.table import read_table
 
 def use(job: Job, load, problem: dict) -> None:
     """Give a job one of scikit-learn's data sets."""
-    data = load(as_frame=True).frame
-    job.data([list(data.columns), *data.to_numpy().tolist()])
+    data = load()
+    job.data([[*data.feature_names, "target"], *([*row, target] for row, target in zip(data.data, data.target, strict=True))])
     job.config({"problem": problem})
 
 
@@ -99,7 +99,7 @@ def test_iris_is_learned_as_multiclass(job: Job, in_process):
     metrics = job.json("processing/output/evaluation/evaluation.json")["multiclass_classification_metrics"]
     assert metrics["accuracy"]["value"] > 0.8 and metrics["weighted_f1"]["value"] > 0.8
     assert job.json("model/model.json")["onnx"]["converted"]
-    assert list(metrics["confusion_matrix"]) == ["0.0", "1.0", "2.0"]
+    assert list(metrics["confusion_matrix"]) == ["0", "1", "2"]
 
 
 def test_diabetes_is_learned_as_regression(job: Job, in_process):
