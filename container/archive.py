@@ -1,27 +1,48 @@
 """Unpacking the model archive that a training job made."""
 
+import shutil
 import tarfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from container.errors import Refused
 from container.predictor import ESTIMATOR_FILE, MODEL_FILE, ONNX_FILE, SCHEMA_FILE
 
 MEMBERS = frozenset({ONNX_FILE, ESTIMATOR_FILE, SCHEMA_FILE, MODEL_FILE})
+# Of one file, unpacked: a small archive can claim any size.
+LARGEST = 4 * 1024**3
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Write the archive's model files into the folder; whatever else it holds stays in it."""
+    """Write the archive's model files into the folder; other plain files stay in it.
+
+    Refuse the whole archive when one member is a link or a device, or would lie outside: no
+    training of this image makes such a thing, so nothing else in it is to be believed.
+    """
     try:
         with tarfile.open(archive, "r:gz") as packed:
             for member in packed:
+                _refuse_dangerous(member, archive.name)
                 name = member.name.removeprefix("./")
-                # By name and as plain content: no path, link or device of the archive is ever followed.
-                if name in MEMBERS and member.isfile():
-                    content = packed.extractfile(member)
-                    (folder / name).write_bytes(content.read() if content else b"")
+                content = packed.extractfile(member) if name in MEMBERS else None
+                if content:
+                    with (folder / name).open("wb") as file:
+                        shutil.copyfileobj(content, file)
     except FileNotFoundError:
         raise Refused(f"{archive} is missing; the job's inputs must bring it") from None
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
         raise Refused(f"{archive.name} is no readable tar.gz archive: {error}") from None
     if not (folder / SCHEMA_FILE).is_file():
         raise Refused(f"{archive.name} holds no {SCHEMA_FILE}; it is no model of this image's train")
+
+
+def _refuse_dangerous(member: tarfile.TarInfo, archive: str) -> None:
+    path = PurePosixPath(member.name)
+    if path.is_absolute() or ".." in path.parts:
+        reason = "leads out of the model's folder"
+    elif not (member.isfile() or member.isdir()):
+        reason = "is a link" if member.issym() or member.islnk() else "is a device or a pipe"
+    elif member.size > LARGEST:
+        reason = f"has {member.size} bytes, allowed are {LARGEST}"
+    else:
+        return
+    raise Refused(f"{archive} is not unpacked: its member {member.name!r} {reason}; pack plain files only, as train writes them")

@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Callable
 
 from container.errors import Misused, Refused
+from container.interruption import EXIT_STATUS, Interrupted, interruptible
 from container.paths import base
 
 # SageMaker cuts FailureReason and ExitMessage at 1,024 characters.
@@ -14,7 +15,12 @@ LONGEST = 1024
 def run_reported(name: str, program: Callable[[], None]) -> int:
     """Run a program and return its exit status; whatever it raises is reported as its failure."""
     try:
-        program()
+        with interruptible():
+            program()
+    except Interrupted:
+        # No failure: a training is started again by the platform, or somebody stopped it.
+        print(f"{name}: interrupted by SIGTERM", file=sys.stderr, flush=True)
+        return EXIT_STATUS
     except Misused as error:
         print(error, file=sys.stderr)
         return 2

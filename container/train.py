@@ -1,7 +1,8 @@
 """Train: fit the configured estimator, write it as ONNX too, and prove that both answer alike.
 
 Reads the channels train, validation and schema and input/config/hyperparameters.json; writes
-model.skops, model.onnx (where the estimator converts), schema.json and model.json.
+model.skops, model.onnx (where the estimator converts), schema.json and model.json. With a folder
+checkpoints it keeps the half-grown estimator there and goes on from it.
 """
 
 import time
@@ -10,16 +11,17 @@ from typing import Any
 
 import numpy as np
 
+from container.checkpoints import FOLDER, Checkpoints
 from container.errors import Misused, Refused
 from container.estimators import DEFAULT, Choice, build, choose
+from container.growth import fit
 from container.labelled_rows import read_rows
 from container.metrics import Metrics, measure
+from container.model_description import data_hashes, described, training_key
 from container.onnx_export import NotConverted, export
 from container.paths import base, channel, model_folder, read_json, write_json
-from container.predictor import ESTIMATOR_FILE, MODEL_FILE, ONNX_FILE, SCHEMA_FILE, score
+from container.predictor import ESTIMATOR_FILE, MODEL_FILE, ONNX_FILE, SCHEMA_FILE, TRUSTED, score
 from container.schema import Schema, read_schema
-
-PACKAGES = ("scikit-learn", "numpy", "skl2onnx", "onnx", "onnxruntime", "skops")
 
 
 def main(arguments: list[str]) -> None:
@@ -27,19 +29,21 @@ def main(arguments: list[str]) -> None:
     if arguments:
         raise Misused("usage: python -m container train")
     choice = choose(_hyperparameters())
-    schema = read_schema(channel("schema", "schema.json"))
+    files = [channel("train", "train.csv"), channel("validation", "validation.csv"), channel("schema", "schema.json")]
+    schema = read_schema(files[2])
     estimator = build(choice, schema.problem.type)
-    train = read_rows(channel("train", "train.csv"), schema)
-    validation = read_rows(channel("validation", "validation.csv"), schema)
-    _fit(estimator, choice, *train)
+    train, validation = read_rows(files[0], schema), read_rows(files[1], schema)
+    data = data_hashes(files)
+    estimator = _fit(estimator, choice, train, Checkpoints(base() / FOLDER, training_key(data, choice)))
     metrics = {"train": _metrics(estimator, schema, *train), "validation": _metrics(estimator, schema, *validation)}
     _print_metrics(metrics)
     folder = model_folder()
     folder.mkdir(parents=True, exist_ok=True)
     onnx = _write_onnx(estimator, choice, validation[0], folder)
-    _write_rest(estimator, schema, folder)
+    types = _write_estimator(estimator, folder)
+    write_json(folder / SCHEMA_FILE, schema.to_json())
     rows = {"train": len(train[1]), "validation": len(validation[1])}
-    write_json(folder / MODEL_FILE, _description(estimator, choice, rows, metrics, onnx))
+    write_json(folder / MODEL_FILE, described(estimator, choice, rows=rows, data=data, metrics=metrics, onnx=onnx, types=types))
 
 
 def _hyperparameters() -> dict[str, str]:
@@ -47,15 +51,12 @@ def _hyperparameters() -> dict[str, str]:
     return read_json(path) if path.is_file() else {}
 
 
-def _fit(estimator: Any, choice: Choice, rows: np.ndarray, targets: np.ndarray) -> None:
-    from sklearn.utils._param_validation import InvalidParameterError
-
+def _fit(estimator: Any, choice: Choice, train: tuple[np.ndarray, np.ndarray], checkpoints: Checkpoints) -> Any:
     start = time.monotonic()
-    try:
-        estimator.fit(rows, targets)
-    except InvalidParameterError as error:
-        raise Refused(f"hyperparameters of {choice.name}: {error}") from None
-    print(f"train: {choice.name} on {len(rows)} rows of {rows.shape[1]} columns in {time.monotonic() - start:.1f} s")
+    fitted = fit(estimator, choice, *train, checkpoints)
+    rows, columns = train[0].shape
+    print(f"train: {choice.name} on {rows} rows of {columns} columns in {time.monotonic() - start:.1f} s")
+    return fitted
 
 
 def _metrics(estimator: Any, schema: Schema, rows: np.ndarray, targets: np.ndarray) -> Metrics:
@@ -85,25 +86,15 @@ def _write_onnx(estimator: Any, choice: Choice, held_out: np.ndarray, folder: Pa
     return parity.to_json()
 
 
-def _write_rest(estimator: Any, schema: Schema, folder: Path) -> None:
+def _write_estimator(estimator: Any, folder: Path) -> list[str]:
+    """Write model.skops and return the types in it that are not plain scikit-learn and numpy; serving must know them all."""
     import skops.io
 
-    skops.io.dump(estimator, folder / ESTIMATOR_FILE)
-    write_json(folder / SCHEMA_FILE, schema.to_json())
-
-
-def _description(estimator: Any, choice: Choice, rows: dict[str, int], metrics: dict[str, Any],
-                 onnx: dict[str, Any]) -> dict[str, Any]:
-    from importlib.metadata import version
-
-    fitted = estimator[-1] if hasattr(estimator, "steps") else estimator
-    return {
-        "estimator": choice.name,
-        "class": f"{type(fitted).__module__}.{type(fitted).__name__}",
-        "hyperparameters": dict(choice.hyperparameters),
-        "seed": choice.seed,
-        "rows": rows,
-        "metrics": metrics,
-        "onnx": onnx,
-        "versions": {package: version(package) for package in PACKAGES},
-    }
+    path = folder / ESTIMATOR_FILE
+    skops.io.dump(estimator, path)
+    types = sorted(skops.io.get_untrusted_types(file=path))
+    unknown = [name for name in types if name not in TRUSTED]
+    if unknown:
+        raise Refused(f"{ESTIMATOR_FILE} would hold types that are not trusted: {', '.join(unknown)}; "
+                      "choose other hyperparameters, or list them in container/predictor.py")
+    return types
