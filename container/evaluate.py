@@ -1,23 +1,20 @@
 """Evaluate: measure a trained model on rows that it has never seen.
 
-Reads processing/input/model/model.tar.gz and processing/input/test/test.csv; writes
-evaluation.json, in the layout of SageMaker's model quality reports, and report.html.
+Reads processing/input/model/model.tar.gz, processing/input/test/test.csv and, where there is one,
+the model in production, processing/input/live/model.tar.gz; writes evaluation.json, in the layout
+of SageMaker's model quality reports, and report.html.
 """
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from container.archive import unpack
 from container.errors import Misused
-from container.labelled_rows import read_rows
-from container.metrics import confusion, deviations, measure, roc
+from container.live_model import compared, live_scores, score_archive
+from container.metrics import confusion, deviations, measure, precision_recall, roc
 from container.paths import processing_input, processing_output, write_json
-from container.predictor import SCHEMA_FILE, load_predictor
 from container.report import render
-from container.schema import Schema, read_schema
+from container.schema import Schema
 
 CURVE_POINTS = 200
 
@@ -26,18 +23,28 @@ def main(arguments: list[str]) -> None:
     """Run the program."""
     if arguments:
         raise Misused("usage: python -m container evaluate")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        unpack(processing_input("model", "model.tar.gz"), folder)
-        schema = read_schema(folder / SCHEMA_FILE)
-        rows, targets = read_rows(processing_input("test", "test.csv"), schema)
-        scores = load_predictor(folder).scores(rows)
+    test = processing_input("test", "test.csv")
+    schema, model, targets, scores = score_archive(processing_input("model", "model.tar.gz"), test)
+    live = live_scores(processing_input("live", "model.tar.gz"), test, schema)
     evaluation = evaluate(targets, scores, schema)
+    comparison = compared(targets, scores, live, schema.problem.type)
+    if comparison:
+        evaluation["live_model"] = comparison
     write_json(processing_output("evaluation", "evaluation.json"), evaluation)
-    processing_output("evaluation", "report.html").write_text(render(evaluation, schema), encoding="utf-8")
-    for metric, entry in evaluation[section(schema)].items():
+    page = render(evaluation, schema, model, targets, scores, live if isinstance(live, np.ndarray) else None)
+    processing_output("evaluation", "report.html").write_text(page, encoding="utf-8")
+    _print(evaluation[section(schema)], comparison)
+
+
+def _print(metrics: dict[str, Any], comparison: dict[str, Any] | None) -> None:
+    for name, entry in metrics.items():
         if entry.get("value") is not None:
-            print(f"test:{metric}={entry['value']:.6f};")
+            print(f"test:{name}={entry['value']:.6f};")
+    if comparison and not comparison["compared"]:
+        print(f"evaluate: {comparison['reason']}")
+    for name, entry in (comparison or {}).get("difference", {}).items():
+        if None not in entry.values():
+            print(f"evaluate: {name} exceeds the live model's by {entry['value']:.4f}, standard deviation {entry['standard_deviation']:.4f}")
 
 
 def section(schema: Schema) -> str:
@@ -56,7 +63,9 @@ def evaluate(targets: np.ndarray, scores: np.ndarray, schema: Schema) -> dict[st
     if schema.labels:
         metrics["confusion_matrix"] = _confusion(targets, scores, schema.labels)
     if kind == "binary":
-        metrics["receiver_operating_characteristic_curve"] = _curve(targets, scores)
+        metrics["receiver_operating_characteristic_curve"] = _points(
+            "false_positive_rates", "true_positive_rates", *roc(targets == 1, scores[:, 1]))
+        metrics["precision_recall_curve"] = _points("precisions", "recalls", *precision_recall(targets == 1, scores[:, 1]))
     return {"dataset": {"item_count": len(targets), "target": schema.problem.target}, section(schema): metrics}
 
 
@@ -66,8 +75,7 @@ def _confusion(targets: np.ndarray, scores: np.ndarray, labels: tuple[str, ...])
     return {actual: dict(zip(labels, row, strict=True)) for actual, row in zip(labels, table, strict=True)}
 
 
-def _curve(targets: np.ndarray, scores: np.ndarray) -> dict[str, list[float]]:
-    false, true = roc(targets == 1, scores[:, 1])
-    # Thinned: the curve is for eyes, the area is computed from all points.
-    kept = np.unique(np.linspace(0, len(false) - 1, CURVE_POINTS).round().astype(int))
-    return {"false_positive_rates": false[kept].tolist(), "true_positive_rates": true[kept].tolist()}
+def _points(first_name: str, second_name: str, first: np.ndarray, second: np.ndarray) -> dict[str, list[float]]:
+    # Thinned: the curves are for eyes, areas are computed from all points.
+    kept = np.unique(np.linspace(0, len(first) - 1, CURVE_POINTS).round().astype(int))
+    return {first_name: first[kept].tolist(), second_name: second[kept].tolist()}

@@ -5,11 +5,15 @@ places in the labels (binary: 1 is positive) or numbers; scores are as Predictor
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 RESAMPLES = 100
+# Rows of a resample: more would cost minutes and tell the same.
+MOST_RESAMPLED = 50_000
+# Squares of the weight of recall against precision, by SageMaker's names.
+F_SQUARES = {"f0_5": 0.25, "f1": 1.0, "f2": 4.0}
 Raw = dict[str, float]
 # None stands for a metric that the rows do not define, such as AUC where all have one label.
 Metrics = dict[str, float | None]
@@ -23,10 +27,35 @@ def measure(targets: np.ndarray, scores: np.ndarray, problem_type: str) -> Metri
 
 def deviations(targets: np.ndarray, scores: np.ndarray, problem_type: str, seed: int = 0) -> Metrics:
     """Return each metric's standard deviation over bootstrap resamples of the rows."""
+    return _spread([measure(targets[rows], scores[rows], problem_type) for rows in _resamples(len(targets), seed)], len(targets))
+
+
+def difference(targets: np.ndarray, scores: np.ndarray, others: np.ndarray, problem_type: str, seed: int = 0) -> tuple[Metrics, Metrics]:
+    """Return by how much each metric of scores exceeds that of others, and the standard deviation of that.
+
+    Both are measured on the same resamples: rows that are hard for one model are mostly hard for
+    the other, so the difference is known better than either metric.
+    """
+    drawn = [_minus(measure(targets[rows], scores[rows], problem_type), measure(targets[rows], others[rows], problem_type))
+             for rows in _resamples(len(targets), seed)]
+    return _minus(measure(targets, scores, problem_type), measure(targets, others, problem_type)), _spread(drawn, len(targets))
+
+
+def _resamples(rows: int, seed: int) -> Iterator[np.ndarray]:
     generator = np.random.default_rng(seed)
-    samples = [generator.integers(len(targets), size=len(targets)) for _ in range(RESAMPLES)]
-    drawn = [measure(targets[rows], scores[rows], problem_type) for rows in samples]
-    return {name: _deviation([values[name] for values in drawn]) for name in drawn[0]}
+    return (generator.integers(rows, size=min(rows, MOST_RESAMPLED)) for _ in range(RESAMPLES))
+
+
+def _minus(metrics: Metrics, others: Metrics) -> Metrics:
+    pairs = ((name, value, others[name]) for name, value in metrics.items())
+    return {name: None if value is None or other is None else value - other for name, value, other in pairs}
+
+
+def _spread(drawn: list[Metrics], rows: int) -> Metrics:
+    # Resamples that are smaller than the data vary more, by the root of how much smaller they are.
+    scale = (min(rows, MOST_RESAMPLED) / rows) ** 0.5
+    spreads = {name: _deviation([values[name] for values in drawn]) for name in drawn[0]}
+    return {name: None if spread is None else spread * scale for name, spread in spreads.items()}
 
 
 def _deviation(values: list[float | None]) -> float | None:
@@ -59,6 +88,14 @@ def roc(is_positive: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.nda
     return false / max(false[-1], 1), true / max(true[-1], 1)
 
 
+def precision_recall(is_positive: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return precision and recall over falling thresholds."""
+    order = np.argsort(-scores, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
+    true = np.cumsum(is_positive[order])[ends]
+    return true / (ends + 1), true / max(true[-1], 1)
+
+
 def _binary(targets: np.ndarray, scores: np.ndarray) -> Raw:
     table = confusion(targets, scores.argmax(axis=1), 2)
     (true_negative, false_positive), (false_negative, true_positive) = table.tolist()
@@ -68,9 +105,11 @@ def _binary(targets: np.ndarray, scores: np.ndarray) -> Raw:
     return {
         "auc": auc(targets == 1, scores[:, 1]),
         "accuracy": _ratio(true_positive + true_negative, len(targets)),
+        "accuracy_best_constant_classifier": _commonest(table),
         "precision": precision,
         "recall": recall,
-        "f1": _ratio(2 * true_positive, 2 * true_positive + false_positive + false_negative),
+        **{name: _ratio((1 + square) * true_positive, (1 + square) * true_positive + square * false_negative + false_positive)
+           for name, square in F_SQUARES.items()},
         "true_positive_rate": recall,
         "true_negative_rate": specificity,
         "false_positive_rate": 1 - specificity,
@@ -86,13 +125,14 @@ def _multiclass(targets: np.ndarray, scores: np.ndarray) -> Raw:
     weights = actual / max(actual.sum(), 1)
     precision = hits / np.maximum(predicted, 1)
     recall = hits / np.maximum(actual, 1)
-    f1 = 2 * hits / np.maximum(actual + predicted, 1)
     areas = [auc(targets == label, scores[:, label]) for label in range(labels)]
     return {
         "accuracy": float(hits.sum() / max(actual.sum(), 1)),
+        "accuracy_best_constant_classifier": _commonest(table),
         "weighted_precision": float(weights @ precision),
         "weighted_recall": float(weights @ recall),
-        "weighted_f1": float(weights @ f1),
+        **{f"weighted_{name}": float(weights @ ((1 + square) * hits / np.maximum(square * actual + predicted, 1)))
+           for name, square in F_SQUARES.items()},
         "auc": float(np.mean([area for area in areas if not math.isnan(area)] or [math.nan])),
         "log_loss": _log_loss(targets, scores),
     }
@@ -108,6 +148,11 @@ def _regression(targets: np.ndarray, scores: np.ndarray) -> Raw:
         "rmse": square**0.5,
         "r2": 1 - _ratio(square, spread),
     }
+
+
+def _commonest(table: np.ndarray) -> float:
+    """Return the share of the commonest label: what always answering it is worth."""
+    return float(table.sum(axis=1).max() / max(table.sum(), 1))
 
 
 def _log_loss(targets: np.ndarray, scores: np.ndarray) -> float:

@@ -3,62 +3,112 @@
 from html import escape
 from typing import Any
 
+import numpy as np
+
+from container.report_pictures import pictures
 from container.schema import Schema
 
 PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 44rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a }}
-table {{ border-collapse: collapse; margin: 1rem 0 }} th, td {{ padding: .3rem .8rem; border-bottom: 1px solid #ccc }}
-td {{ text-align: right; font-variant-numeric: tabular-nums }} th {{ text-align: left }}
-</style></head><body><h1>{title}</h1><p>Measured on {rows} rows that training has not seen;
-&plusmn; is one standard deviation over bootstrap resamples.</p>{parts}</body></html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title><style>
+:root {{ color-scheme: light }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a; background: #fff }}
+h1 {{ font-size: 1.6rem; margin-bottom: 0 }} h2 {{ font-size: 1.15rem; margin: 2.2rem 0 .6rem }} p {{ margin: .3rem 0; color: #555 }}
+.tiles {{ display: flex; flex-wrap: wrap; gap: 1rem; margin-top: 1.4rem }}
+.tile {{ flex: 1 1 9rem; border: 1px solid #ddd; border-radius: .5rem; padding: .7rem 1rem }}
+.tile b {{ display: block; font-size: 1.7rem; line-height: 1.2; font-variant-numeric: tabular-nums }}
+.tile span, td span {{ color: #555; font-size: .85rem }} .good {{ color: #0a7d5a }} .bad {{ color: #b3261e }}
+table {{ border-collapse: collapse }} th, td {{ padding: .3rem .9rem; border-bottom: 1px solid #ddd }}
+td {{ text-align: right; font-variant-numeric: tabular-nums }} th {{ text-align: left; font-weight: 500 }} thead th {{ color: #555 }}
+.wide {{ overflow-x: auto }} .pictures {{ display: flex; flex-wrap: wrap; gap: 1.5rem }}
+figure {{ margin: 0; flex: 1 1 20rem; max-width: 30rem }} figcaption {{ font-weight: 500 }} svg {{ width: 100%; height: auto }}
+svg text {{ font-size: 11px; fill: #555 }} .grid {{ stroke: #eee }}
+.legend span {{ margin-right: 1rem; font-size: .9rem }} .legend i {{ display: inline-block; width: .8rem; height: .8rem; margin-right: .3rem; border-radius: 2px }}
+</style></head><body><h1>{title}</h1><p>{summary}</p>{parts}</body></html>
 """
-SIDE = 300
+TILES = {"binary": ("auc", "accuracy", "precision", "recall"), "multiclass": ("accuracy", "weighted_f1", "auc", "log_loss"),
+         "regression": ("r2", "rmse", "mae")}
+SMALLER_IS_BETTER = frozenset({"rmse", "mae", "mse", "log_loss", "false_positive_rate", "false_negative_rate"})
+# A difference of less than two deviations may be chance.
+CERTAIN = 2
 
 
-def render(evaluation: dict[str, Any], schema: Schema) -> str:
-    """Return the page's HTML."""
+def render(evaluation: dict[str, Any], schema: Schema, model: dict[str, Any], targets: np.ndarray, scores: np.ndarray,
+           live: np.ndarray | None) -> str:
+    """Return the page's HTML; model is model.json's content, live the live model's scores."""
     metrics = next(entry for name, entry in evaluation.items() if name.endswith("_metrics"))
-    parts = [_metric_table(metrics)]
+    parts = [_tiles(metrics, TILES[schema.problem.type]), _live(evaluation.get("live_model")),
+             f'<h2>Pictures</h2><div class="pictures">{pictures(schema, targets, scores, live)}</div>']
     if "confusion_matrix" in metrics:
         parts.append(_confusion_table(metrics["confusion_matrix"]))
-    if "receiver_operating_characteristic_curve" in metrics:
-        parts.append(_roc_picture(metrics["receiver_operating_characteristic_curve"]))
+    parts += [_metric_table(metrics), _model_table(model)]
+    summary = (f"Measured on {evaluation['dataset']['item_count']:,} rows that training has not seen; "
+               "&plusmn; is one standard deviation over bootstrap resamples of them.")
     title = escape(f"Evaluation of the model for {schema.problem.target}")
-    return PAGE.format(title=title, rows=evaluation["dataset"]["item_count"], parts="".join(parts))
+    return PAGE.format(title=title, summary=summary, parts="".join(parts))
+
+
+def _tiles(metrics: dict[str, Any], names: tuple[str, ...]) -> str:
+    tiles = "".join(f"<div class='tile'>{_title(name)}<b>{_number(metrics[name]['value'])}</b>"
+                    f"<span>&plusmn; {_number(metrics[name]['standard_deviation'])}</span></div>" for name in names)
+    return f'<div class="tiles">{tiles}</div>'
+
+
+def _live(comparison: dict[str, Any] | None) -> str:
+    """Return the table against the live model; each difference with what it means."""
+    if comparison is None:
+        return ""
+    if not comparison["compared"]:
+        return f"<h2>Against the live model</h2><p>{escape(comparison['reason'])}</p>"
+    rows = "".join(
+        f"<tr><th>{_title(name)}</th><td>{_number(comparison['metrics'][name]['value'])}</td>"
+        f"<td>{_number(entry['value'], '+')} <span>&plusmn; {_number(entry['standard_deviation'])}</span></td><td>{_verdict(name, entry)}</td></tr>"
+        for name, entry in comparison["difference"].items())
+    return ("<h2>Against the live model, on the same rows</h2><div class='wide'><table><thead><tr><th>metric</th><th>live model</th>"
+            f"<th>this model's difference</th><th></th></tr></thead>{rows}</table></div>")
+
+
+def _verdict(name: str, entry: dict[str, float | None]) -> str:
+    value, spread = entry["value"], entry["standard_deviation"]
+    if value is None or spread is None or abs(value) <= CERTAIN * spread:
+        return "<span>no certain difference</span>"
+    return '<span class="good">better</span>' if (value < 0) == (name in SMALLER_IS_BETTER) else '<span class="bad">worse</span>'
 
 
 def _metric_table(metrics: dict[str, Any]) -> str:
-    rows = [
-        f"<tr><th>{escape(name)}</th><td>{_number(entry['value'])}</td>"
-        f"<td>&plusmn; {_number(entry['standard_deviation'])}</td></tr>"
-        for name, entry in metrics.items()
-        if "value" in entry
-    ]
-    return f"<h2>Metrics</h2><table>{''.join(rows)}</table>"
-
-
-def _number(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.4g}"
+    rows = "".join(f"<tr><th>{_title(name)}</th><td>{_number(entry['value'])}</td><td>&plusmn; {_number(entry['standard_deviation'])}</td></tr>"
+                   for name, entry in metrics.items() if "value" in entry)
+    return f"<h2>All metrics</h2><table>{rows}</table>"
 
 
 def _confusion_table(matrix: dict[str, dict[str, int]]) -> str:
+    """Return counts with their share of the actual label as shade."""
     head = "".join(f"<th>{escape(label)}</th>" for label in matrix)
-    rows = "".join(
-        f"<tr><th>{escape(actual)}</th>{''.join(f'<td>{count}</td>' for count in found.values())}</tr>"
-        for actual, found in matrix.items()
-    )
-    return f"<h2>Actual (rows) and predicted (columns)</h2><table><tr><th></th>{head}</tr>{rows}</table>"
+    rows = []
+    for actual, found in matrix.items():
+        whole = max(sum(found.values()), 1)
+        cells = "".join(f'<td style="background:rgba(10,125,90,{count / whole * .5:.2f})">{count:,} <span>{count / whole:.0%}</span></td>'
+                        for count in found.values())
+        rows.append(f"<tr><th>{escape(actual)}</th>{cells}</tr>")
+    return ("<h2>Actual label (rows) and predicted label (columns)</h2><div class='wide'>"
+            f"<table><thead><tr><th></th>{head}</tr></thead>{''.join(rows)}</table></div>")
 
 
-def _roc_picture(curve: dict[str, list[float]]) -> str:
-    points = " ".join(
-        f"{x * SIDE:.1f},{(1 - y) * SIDE:.1f}"
-        for x, y in zip(curve["false_positive_rates"], curve["true_positive_rates"], strict=True)
-    )
-    return (
-        f'<h2>True against false positive rate</h2><svg width="{SIDE}" height="{SIDE}" role="img" '
-        f'aria-label="Receiver operating characteristic curve" style="border:1px solid #ccc">'
-        f'<line x1="0" y1="{SIDE}" x2="{SIDE}" y2="0" stroke="#ccc"/>'
-        f'<polyline points="{points}" fill="none" stroke="#0b6" stroke-width="2"/></svg>'
-    )
+def _model_table(model: dict[str, Any]) -> str:
+    """Return how the model came about; nothing without model.json."""
+    said: dict[str, Any] = {name: model[name] for name in ("estimator", "hyperparameters", "seed", "rows", "onnx", "data", "versions") if name in model}
+    rows = "".join(f"<tr><th>{escape(name)}</th><td style='text-align:left'>{escape(_words(value))}</td></tr>" for name, value in said.items())
+    return f"<h2>The model</h2><div class='wide'><table>{rows}</table></div>" if rows else ""
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_words(item)}" for name, item in value.items())
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _title(name: str) -> str:
+    return escape(name.replace("_", " "))
+
+
+def _number(value: float | None, sign: str = "") -> str:
+    return "undefined" if value is None else f"{value:{sign}.4g}"

@@ -5,7 +5,6 @@ import random
 import numpy as np
 import pytest
 from image_jobs import TO_TRAIN, Job, run_all
-from sklearn.datasets import load_diabetes, load_iris
 
 from container.encoding import encode
 from container.errors import Refused
@@ -14,13 +13,6 @@ from container.onnx_export import NotConverted, export
 from container.predictor import EstimatorPredictor, OnnxPredictor, load_predictor
 from container.schema import read_schema
 from container.table import read_table
-
-
-def use(job: Job, load, problem: dict) -> None:
-    """Give a job one of scikit-learn's data sets."""
-    data = load()
-    job.data([[*data.feature_names, "target"], *([*row, target] for row, target in zip(data.data, data.target, strict=True))])
-    job.config({"problem": problem})
 
 
 def small_job(job: Job, in_process) -> Job:
@@ -89,23 +81,6 @@ def test_shuffled_labels_make_the_gates_metric_fall(churn: Job, job: Job, in_pro
     run_all(job, lambda *arguments: in_process(job, *arguments))
     evaluation = job.json("processing/output/evaluation/evaluation.json")
     assert 0.35 < evaluation["binary_classification_metrics"]["auc"]["value"] < 0.65
-
-
-def test_iris_is_learned_as_multiclass(job: Job, in_process):
-    use(job, load_iris, {"type": "multiclass", "target": "target"})
-    run_all(job, lambda *arguments: in_process(job, *arguments))
-    metrics = job.json("processing/output/evaluation/evaluation.json")["multiclass_classification_metrics"]
-    assert metrics["accuracy"]["value"] > 0.8 and metrics["weighted_f1"]["value"] > 0.8
-    assert job.json("model/model.json")["onnx"]["converted"]
-    assert list(metrics["confusion_matrix"]) == ["0", "1", "2"]
-
-
-def test_diabetes_is_learned_as_regression(job: Job, in_process):
-    use(job, load_diabetes, {"type": "regression", "target": "target"})
-    run_all(job, lambda *arguments: in_process(job, *arguments))
-    metrics = job.json("processing/output/evaluation/evaluation.json")["regression_metrics"]
-    assert metrics["r2"]["value"] > 0.2 and metrics["rmse"]["standard_deviation"] > 0
-    assert job.json("model/model.json")["onnx"]["max_difference"] < 1e-5
 
 
 # Small settings: what is tested is that each estimator passes through all programs' code.

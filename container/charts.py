@@ -1,0 +1,106 @@
+"""Small pictures for reports, as SVG that needs nothing else."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+
+WIDTH, HEIGHT, LEFT, BOTTOM, EDGE = 360, 300, 52, 44, 12
+COLOURS = ("#0a7d5a", "#c2571a", "#3b5bdb", "#8a3ffc", "#6b6b6b", "#b3261e")
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis: its title, and the values at its ends."""
+
+    title: str
+    low: float
+    high: float
+
+    def ticks(self) -> list[float]:
+        """Return five values from end to end."""
+        return [float(value) for value in np.linspace(self.low, self.high, 5)]
+
+    def share(self, value: float) -> float:
+        """Return how far along the axis a value is."""
+        return (value - self.low) / ((self.high - self.low) or 1.0)
+
+
+@dataclass(frozen=True)
+class Series:
+    """Points with a name for the legend."""
+
+    name: str
+    xs: Sequence[float]
+    ys: Sequence[float]
+
+
+def lines(title: str, x: Axis, y: Axis, series: Sequence[Series], diagonal: bool = False) -> str:
+    """Return a picture with a line for each series."""
+    marks = [_diagonal(x, y)] if diagonal else []
+    for place, each in enumerate(series):
+        points = " ".join(f"{_x(x, a):.1f},{_y(y, b):.1f}" for a, b in zip(each.xs, each.ys, strict=True))
+        marks.append(f'<polyline points="{points}" fill="none" stroke="{_colour(place)}" stroke-width="2"/>')
+    return _picture(title, x, y, marks, [each.name for each in series])
+
+
+def dots(title: str, x: Axis, y: Axis, series: Series) -> str:
+    """Return a picture with a dot for each point and the line where x and y are the same."""
+    marks = [f'<circle cx="{_x(x, a):.1f}" cy="{_y(y, b):.1f}" r="2.5" fill="{COLOURS[0]}" fill-opacity=".4"/>'
+             for a, b in zip(series.xs, series.ys, strict=True)]
+    return _picture(title, x, y, [_diagonal(x, y), *marks], [])
+
+
+def steps(title: str, x: Axis, y: Axis, series: Sequence[Series]) -> str:
+    """Return a histogram: xs are the edges of ranges, ys their heights; later series lie over earlier ones."""
+    marks = []
+    for place, each in enumerate(series):
+        for low, high, height in zip(each.xs, each.xs[1:], each.ys, strict=False):
+            top = _y(y, height)
+            marks.append(f'<rect x="{_x(x, low):.1f}" y="{top:.1f}" width="{max(_x(x, high) - _x(x, low) - 1, 1):.1f}" '
+                         f'height="{HEIGHT - BOTTOM - top:.1f}" fill="{_colour(place)}" fill-opacity=".55"/>')
+    return _picture(title, x, y, marks, [each.name for each in series])
+
+
+def _picture(title: str, x: Axis, y: Axis, marks: list[str], names: list[str]) -> str:
+    return (f'<figure><figcaption>{escape(title)}</figcaption><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+            f'aria-label="{escape(title)}">{_grid(x, y)}{"".join(marks)}</svg>{_legend(names)}</figure>')
+
+
+def _grid(x: Axis, y: Axis) -> str:
+    parts = []
+    for tick in x.ticks():
+        parts.append(f'<line class="grid" x1="{_x(x, tick):.1f}" x2="{_x(x, tick):.1f}" y1="{EDGE}" y2="{HEIGHT - BOTTOM}"/>'
+                     f'<text x="{_x(x, tick):.1f}" y="{HEIGHT - BOTTOM + 15}" text-anchor="middle">{tick:.3g}</text>')
+    for tick in y.ticks():
+        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - EDGE}" y1="{_y(y, tick):.1f}" y2="{_y(y, tick):.1f}"/>'
+                     f'<text x="{LEFT - 6}" y="{_y(y, tick) + 4:.1f}" text-anchor="end">{tick:.3g}</text>')
+    middle = (HEIGHT - BOTTOM + EDGE) / 2
+    return "".join(parts) + (
+        f'<text x="{(WIDTH + LEFT) / 2}" y="{HEIGHT - 8}" text-anchor="middle">{escape(x.title)}</text>'
+        f'<text transform="translate(12 {middle}) rotate(-90)" text-anchor="middle">{escape(y.title)}</text>')
+
+
+def _legend(names: list[str]) -> str:
+    if len(names) < 2:
+        return ""
+    items = "".join(f'<span><i style="background:{_colour(place)}"></i>{escape(name)}</span>' for place, name in enumerate(names))
+    return f'<div class="legend">{items}</div>'
+
+
+def _diagonal(x: Axis, y: Axis) -> str:
+    low, high = max(x.low, y.low), min(x.high, y.high)
+    return f'<line x1="{_x(x, low):.1f}" y1="{_y(y, low):.1f}" x2="{_x(x, high):.1f}" y2="{_y(y, high):.1f}" stroke="#999" stroke-dasharray="4 4"/>'
+
+
+def _colour(place: int) -> str:
+    return COLOURS[place % len(COLOURS)]
+
+
+def _x(axis: Axis, value: float) -> float:
+    return LEFT + axis.share(value) * (WIDTH - LEFT - EDGE)
+
+
+def _y(axis: Axis, value: float) -> float:
+    return HEIGHT - BOTTOM - axis.share(value) * (HEIGHT - BOTTOM - EDGE)
