@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 PROCESSING_FOLDER = "/opt/ml/processing"
+CHECKPOINT_FOLDER = "/opt/ml/checkpoints"
 ATTEMPT = "States.ArrayGetItem(States.StringSplit($$.Execution.Name, '-'), 2)"
 
 
@@ -115,6 +116,8 @@ def training(owner: Owner) -> dict[str, Any]:
         "ResourceConfig.$": "$.Training.ResourceConfig",
         "StoppingCondition.$": "$.Training.StoppingCondition",
         "EnableManagedSpotTraining.$": "$.Training.ManagedSpot",
+        # What an interrupted spot training goes on from; a retried stage of the same run, too.
+        "CheckpointConfig": {"S3Uri.$": under_run("checkpoints"), "LocalPath": CHECKPOINT_FOLDER},
         "EnableNetworkIsolation": True,
         "RoleArn": owner.job_role_arn,
         **common("train"),

@@ -21,7 +21,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from model import config as configuration
-from model import data_source, images, parameters, settings, storage, workflow_input
+from model import data_source, images, live_run, parameters, settings, storage, workflow_input
 from model.errors import BuildError
 
 BUILD = Path("build")
@@ -65,15 +65,16 @@ def write(project: settings.Settings, model_image_uri: str, api_image_uri: str) 
     from model import workflow_template  # the SDK takes seconds to import, and only this needs it
 
     config, source, found = check(project)
+    s3 = boto3.client("s3")
+    live = live_run.live_model_uri(boto3.client("lambda"), s3, project)
     files = {
         "workflow-graph.yml": workflow_template.rendered(project),
-        "workflow-input.json": workflow_input.workflow_input(project, config, model_image_uri),
+        "workflow-input.json": workflow_input.workflow_input(project, config, model_image_uri, live),
         "functions.json": parameters.functions(project),
         "endpoint-dev.json": parameters.endpoint(project, config, "dev", model_image_uri),
         "endpoint-prd.json": parameters.endpoint(project, config, "prd", model_image_uri),
         "api.json": parameters.api(project, config, api_image_uri),
     }
-    s3 = boto3.client("s3")
     storage.copy_data(s3, source, found, project)
     storage.put_config(s3, config, project)
     BUILD.mkdir(exist_ok=True)

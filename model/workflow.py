@@ -128,9 +128,10 @@ def save_model(project: Project) -> State:
 
 
 def evaluate(project: Project) -> State:
-    """Return the job that judges the candidate on the test data."""
+    """Return the job that judges the candidate on the test data, beside the live model where there is one."""
     inputs = [jobs.processing_input("model", "$.Train.ModelArtifactUri", "input/model"),
-              *jobs.run_inputs({"test": ("data/test/", "input/test")})]
+              *jobs.run_inputs({"test": ("data/test/", "input/test")}),
+              jobs.processing_input("live", "$.LiveModelUri", "input/live")]
     return sagemaker("Evaluate", "createProcessingJob.sync",
                      jobs.processing(project, "evaluate", ["evaluate"], inputs, {"evaluation": "evaluation"}))
 

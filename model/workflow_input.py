@@ -28,7 +28,7 @@ def tag_list(pairs: dict[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in pairs.items()]
 
 
-def workflow_input(settings: Settings, config: dict[str, Any], model_image_uri: str) -> dict[str, Any]:
+def workflow_input(settings: Settings, config: dict[str, Any], model_image_uri: str, live_model_uri: str | None = None) -> dict[str, Any]:
     """Return the input that model/workflow.py's paths read."""
     gate = config["gate"]
     return {
@@ -44,6 +44,8 @@ def workflow_input(settings: Settings, config: dict[str, Any], model_image_uri: 
         "Processing": {"ClusterConfig": cluster(config["processing"]["instance"], settings)},
         "Training": training(config["training"], settings),
         "Transform": {"Resources": transform(config["processing"]["instance"], settings)},
+        # A job's inputs are fixed and must lead to something: without a live model evaluate finds none in the run's config.
+        "LiveModelUri": live_model_uri or f"{settings.run_uri}/config/",
         "MaxRuntimeInSeconds": settings.timeout_minutes * 60,
         "MetricName": gate["metric"],
         "Threshold": gate["threshold"],

@@ -34,11 +34,18 @@ class MemoryEcr:
         return {"imageDetails": [{"imageDigest": f"sha256:{'a' * 64}"}]}
 
 
+class MemoryFunctions:
+    """Lambda before the first release."""
+
+    def get_function_configuration(self, **_: Any) -> dict[str, Any]:
+        raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "not found"}}, "GetFunctionConfiguration")
+
+
 @pytest.fixture
 def ecr(monkeypatch: pytest.MonkeyPatch, s3: Any, environment: dict[str, str], tmp_path: Path) -> MemoryEcr:
     """A build's surroundings: its variables, S3 and ECR in memory, and a folder to write build/ to."""
     memory = MemoryEcr()
-    monkeypatch.setattr(run_pipeline.boto3, "client", lambda service: {"s3": s3, "ecr": memory}[service])
+    monkeypatch.setattr(run_pipeline.boto3, "client", lambda service: {"s3": s3, "ecr": memory, "lambda": MemoryFunctions()}[service])
     monkeypatch.chdir(tmp_path)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

@@ -185,6 +185,17 @@ def test_every_task_retries_throttling_and_ends_in_the_fail_state_of_its_name(ma
     assert "ArtifactsUnavailable" in tasks(machine)["QueryTraining"]["Retry"][1]["ErrorEquals"]
 
 
+def test_training_keeps_checkpoints_in_the_run(machine: dict[str, Any], given: dict[str, Any], project: settings.Settings) -> None:
+    request = resolved(tasks(machine)["Train"]["Parameters"], given)
+    assert request["CheckpointConfig"] == {"S3Uri": f"{project.run_uri}/checkpoints", "LocalPath": "/opt/ml/checkpoints"}
+
+
+def test_evaluate_is_given_the_live_model(machine: dict[str, Any], given: dict[str, Any]) -> None:
+    given["LiveModelUri"] = "s3://bucket/runs/former/model/model.tar.gz"
+    inputs = {each["InputName"]: each["S3Input"] for each in resolved(tasks(machine)["Evaluate"]["Parameters"], given)["ProcessingInputs"]}
+    assert inputs["live"]["S3Uri"] == given["LiveModelUri"] and inputs["live"]["LocalPath"] == "/opt/ml/processing/input/live"
+
+
 def test_the_gates_failure_says_metric_value_and_threshold(machine: dict[str, Any], given: dict[str, Any]) -> None:
     failed = dict(states(machine))["GateFailed"]
     assert failed["Error"] == "GateFailed"

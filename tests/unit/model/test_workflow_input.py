@@ -24,6 +24,11 @@ def test_the_times_and_gate_are_those_of_the_project_and_its_config(project: set
     assert {"Key": "data-version", "Value": "v1"} in run["Tags"]
 
 
+def test_evaluate_finds_the_live_model_or_else_a_folder_that_is_there(project: settings.Settings) -> None:
+    assert made(project)["LiveModelUri"] == f"{project.run_uri}/config/"
+    assert workflow_input(project, config.load(), "image", "s3://b/runs/x/model/model.tar.gz")["LiveModelUri"] == "s3://b/runs/x/model/model.tar.gz"
+
+
 @pytest.mark.parametrize(("instance_type", "has_key"), [
     ("ml.m5.large", True), ("ml.c6i.xlarge", True), ("ml.g4dn.xlarge", False), ("ml.g5.2xlarge", False),
     ("ml.m5d.large", False), ("ml.c6id.large", False), ("ml.p4d.24xlarge", False), ("ml.trn1.2xlarge", False), ("ml.inf2.xlarge", True),
