@@ -6,7 +6,7 @@ from html import escape
 
 import numpy as np
 
-WIDTH, HEIGHT, LEFT, BOTTOM, EDGE = 360, 300, 52, 44, 12
+WIDTH, HEIGHT, LEFT, BOTTOM, EDGE = 360, 300, 66, 44, 14
 COLOURS = ("#0a7d5a", "#c2571a", "#3b5bdb", "#8a3ffc", "#6b6b6b", "#b3261e")
 
 

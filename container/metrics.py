@@ -122,16 +122,16 @@ def _multiclass(targets: np.ndarray, scores: np.ndarray) -> Raw:
     labels = scores.shape[1]
     table = confusion(targets, scores.argmax(axis=1), labels)
     hits, actual, predicted = np.diag(table), table.sum(axis=1), table.sum(axis=0)
-    weights = actual / max(actual.sum(), 1)
+    rows = max(actual.sum(), 1)
     precision = hits / np.maximum(predicted, 1)
     recall = hits / np.maximum(actual, 1)
     areas = [auc(targets == label, scores[:, label]) for label in range(labels)]
     return {
-        "accuracy": float(hits.sum() / max(actual.sum(), 1)),
+        "accuracy": float(hits.sum() / rows),
         "accuracy_best_constant_classifier": _commonest(table),
-        "weighted_precision": float(weights @ precision),
-        "weighted_recall": float(weights @ recall),
-        **{f"weighted_{name}": float(weights @ ((1 + square) * hits / np.maximum(square * actual + predicted, 1)))
+        "weighted_precision": float(actual @ precision / rows),
+        "weighted_recall": float(actual @ recall / rows),
+        **{f"weighted_{name}": float(actual @ ((1 + square) * hits / np.maximum(square * actual + predicted, 1)) / rows)
            for name, square in F_SQUARES.items()},
         "auc": float(np.mean([area for area in areas if not math.isnan(area)] or [math.nan])),
         "log_loss": _log_loss(targets, scores),

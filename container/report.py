@@ -62,7 +62,7 @@ def _live(comparison: dict[str, Any] | None) -> str:
     rows = "".join(
         f"<tr><th>{_title(name)}</th><td>{_number(comparison['metrics'][name]['value'])}</td>"
         f"<td>{_number(entry['value'], '+')} <span>&plusmn; {_number(entry['standard_deviation'])}</span></td><td>{_verdict(name, entry)}</td></tr>"
-        for name, entry in comparison["difference"].items())
+        for name, entry in comparison["difference"].items() if not name.endswith("_best_constant_classifier"))
     return ("<h2>Against the live model, on the same rows</h2><div class='wide'><table><thead><tr><th>metric</th><th>live model</th>"
             f"<th>this model's difference</th><th></th></tr></thead>{rows}</table></div>")
 

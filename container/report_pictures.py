@@ -3,7 +3,7 @@
 import numpy as np
 
 from container.charts import Axis, Series, dots, lines, steps
-from container.metrics import roc
+from container.metrics import precision_recall, roc
 from container.schema import Schema
 
 CURVE_POINTS, DOTS, RANGES, MOST_LABELS = 200, 600, 20, 6
@@ -18,18 +18,30 @@ def pictures(schema: Schema, targets: np.ndarray, scores: np.ndarray, live: np.n
         return _curves([(label, targets == place, scores[:, place]) for place, label in list(enumerate(schema.labels))[:MOST_LABELS]]) \
             + _calibration(scores.max(axis=1), scores.argmax(axis=1) == targets)
     models = [("this model", scores), *([("live model", live)] if live is not None else [])]
-    return _curves([(name, targets == 1, found[:, 1]) for name, found in models]) \
-        + _shares(schema, targets, scores[:, 1]) + _calibration(scores[:, 1], targets == 1)
+    curves = [(name, targets == 1, found[:, 1]) for name, found in models]
+    return _curves(curves) + _precision_recall(curves) + _shares(schema, targets, scores[:, 1]) + _calibration(scores[:, 1], targets == 1)
 
 
 def _curves(curves: list[tuple[str, np.ndarray, np.ndarray]]) -> str:
     """Return receiver operating characteristics; with labels, each against all others."""
     series = []
     for name, is_positive, scores in curves:
-        false, true = roc(is_positive, scores)
-        kept = np.unique(np.linspace(0, len(false) - 1, CURVE_POINTS).round().astype(int))
-        series.append(Series(name, false[kept].tolist(), true[kept].tolist()))
+        series.append(_thinned(name, *roc(is_positive, scores)))
     return lines("Receiver operating characteristic", Axis("false positive rate", 0, 1), Axis("true positive rate", 0, 1), series, diagonal=True)
+
+
+def _precision_recall(curves: list[tuple[str, np.ndarray, np.ndarray]]) -> str:
+    """Return what share of the rows called positive is so, over the share of the positive that is found."""
+    series = []
+    for name, is_positive, scores in curves:
+        precision, recall = precision_recall(is_positive, scores)
+        series.append(_thinned(name, recall, precision))
+    return lines("Precision and recall", Axis("recall", 0, 1), Axis("precision", 0, 1), series)
+
+
+def _thinned(name: str, xs: np.ndarray, ys: np.ndarray) -> Series:
+    kept = np.unique(np.linspace(0, len(xs) - 1, CURVE_POINTS).round().astype(int))
+    return Series(name, xs[kept].tolist(), ys[kept].tolist())
 
 
 def _shares(schema: Schema, targets: np.ndarray, probabilities: np.ndarray) -> str:

@@ -34,7 +34,9 @@ def done(job: Job, in_process, name: str) -> Job:
 def test_a_problem_is_learned_and_its_model_answers(job: Job, in_process, name):
     _, problem, section, metric, least = PROBLEMS[name]
     metrics = done(job, in_process, name).json("processing/output/evaluation/evaluation.json")[section]
-    assert metrics[metric]["value"] > least and 0 < metrics[metric]["standard_deviation"] < 0.2
+    assert metrics[metric]["value"] > least and metrics[metric]["standard_deviation"] < 0.2
+    # Of a metric that a perfect score pins, resamples cannot vary; the others must.
+    assert metrics["mae" if problem == "regression" else "log_loss"]["standard_deviation"] > 0.001
     onnx = job.json("model/model.json")["onnx"]
     assert onnx["converted"] and onnx["max_difference"] < 1e-5
     schema, table = read_schema(job.base / "model" / "schema.json"), read_table(job.outputs / "test" / "test.csv")
