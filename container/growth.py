@@ -5,6 +5,7 @@ generators go on where they were. So one fit, a fit in rounds and one that was i
 rounds give the same model; tests/unit/container/test_growth.py shows it.
 """
 
+import time
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,10 @@ from container.estimators import Choice
 # The hyperparameter that says how far an estimator grows. Others are fitted at once, and again after an interruption.
 GROWING = {"HistGradientBoosting": "max_iter", "GradientBoosting": "n_estimators", "RandomForest": "n_estimators",
            "ExtraTrees": "n_estimators"}
-# A round costs a look at all rows; an interruption costs the round that it falls into.
-ROUNDS = 10
+# The first round is this part of the whole. A round costs a look at all rows and an interruption costs the round
+# that it falls into, so later ones are as large as takes some minutes; the model is the same however they fall.
+FIRST_ROUND = 0.1
+SECONDS_OF_A_ROUND = 180.0
 
 
 def fit(estimator: Any, choice: Choice, rows: np.ndarray, targets: np.ndarray, checkpoints: Checkpoints) -> Any:
@@ -37,7 +40,7 @@ def _grows(estimator: Any, choice: Choice) -> bool:
     size = _last(estimator).get_params().get(GROWING.get(choice.name, ""))
     # GradientBoosting forgets between rounds how long it has not improved.
     forgets = choice.name == "GradientBoosting" and choice.hyperparameters.get("n_iter_no_change") is not None
-    return isinstance(size, int) and not isinstance(size, bool) and size >= ROUNDS and not forgets
+    return isinstance(size, int) and not isinstance(size, bool) and size > 1 and not forgets
 
 
 def _grow(estimator: Any, size_name: str, rows: np.ndarray, targets: np.ndarray, checkpoints: Checkpoints) -> Any:
@@ -47,11 +50,14 @@ def _grow(estimator: Any, size_name: str, rows: np.ndarray, targets: np.ndarray,
         estimator = found
         print(f"train: goes on from a checkpoint, {size_name} {grown} of {whole}")
     _last(estimator).set_params(warm_start=True)
-    for size in (whole * turn // ROUNDS for turn in range(1, ROUNDS + 1)):
-        if size > grown and not _has_stopped(_last(estimator)):
-            _last(estimator).set_params(**{size_name: size})
-            estimator.fit(rows, targets)
-            checkpoints.save(size, estimator)
+    step = max(int(whole * FIRST_ROUND), 1)
+    while grown < whole and not _has_stopped(_last(estimator)):
+        start = time.monotonic()
+        grown = min(grown + step, whole)
+        _last(estimator).set_params(**{size_name: grown})
+        estimator.fit(rows, targets)
+        checkpoints.save(grown, estimator)
+        step = max(step, int(step * SECONDS_OF_A_ROUND / max(time.monotonic() - start, 1e-3)))
     # As configured again: how it was fitted is no part of the model.
     _last(estimator).set_params(**{size_name: whole, "warm_start": False})
     return estimator

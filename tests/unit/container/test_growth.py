@@ -55,7 +55,8 @@ def answers(case: str, checkpoints: Checkpoints) -> np.ndarray:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_one_fit_rounds_and_an_interrupted_training_give_the_same_model(tmp_path, case):
+def test_one_fit_rounds_and_an_interrupted_training_give_the_same_model(tmp_path, case, monkeypatch):
+    monkeypatch.setattr("container.growth.SECONDS_OF_A_ROUND", 0.0)
     at_once = answers(case, Checkpoints(tmp_path / "none", "key"))
     for folder in ("rounds", "interrupted"):
         (tmp_path / folder).mkdir()
@@ -65,6 +66,17 @@ def test_one_fit_rounds_and_an_interrupted_training_give_the_same_model(tmp_path
     except Interrupted:
         assert len(list((tmp_path / "interrupted").iterdir())) == 1
     np.testing.assert_array_equal(answers(case, Checkpoints(tmp_path / "interrupted", "key")), at_once)
+
+
+def test_rounds_grow_to_what_takes_minutes(tmp_path):
+    saved = []
+
+    class Noted(Checkpoints):
+        def save(self, grown, estimator):
+            saved.append(grown)
+
+    answers("default", Noted(tmp_path, "key"))
+    assert saved == [10, 100]
 
 
 def test_a_checkpoint_of_another_training_or_none_at_all_is_passed_over(tmp_path, capsys):
