@@ -17,9 +17,10 @@ MOST_CATEGORIES = 255
 # Different texts that are counted of a column: bounds the memory, not the rows.
 MOST_TEXTS = 100_000
 BOOLEAN_WORDS = ({"yes", "no"}, {"true", "false"})
-DATE = re.compile(
-    r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})([T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?)?"
-)
+MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+DAY = rf"(\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}|\d{{1,2}}[-/.]\d{{1,2}}[-/.]\d{{4}}|\d{{1,2}}/\d{{1,2}}/\d{{2}}|\d{{1,2}}[- ]{MONTH}[- ,]+\d{{2,4}}|{MONTH} \d{{1,2}},? \d{{4}})"
+TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?[ap]m)?"
+DATE = re.compile(rf"({DAY}([T ]+{TIME}\s*(Z|UTC|[+-]\d{{2}}:?\d{{2}})?)?|{TIME})", re.IGNORECASE)
 
 
 class ColumnSurvey:

@@ -10,8 +10,8 @@ from container.archive import unpack
 from container.errors import Refused
 from container.labelled_rows import read_rows
 from container.metrics import deviations, difference, measure
-from container.predictor import MODEL_FILE, SCHEMA_FILE, load_predictor
 from container.paths import read_json
+from container.predictor import MODEL_FILE, SCHEMA_FILE, load_predictor
 from container.schema import Schema, read_schema
 
 

@@ -1,10 +1,13 @@
 """Prepare: check the data, divide it, and write down what its columns are.
 
-Reads processing/input/data/{train,test,baseline}/*.csv (the last two may be absent) and
+Reads processing/input/data/{train,validation,test,baseline}/*.csv (all but the first may be absent) and
 processing/input/config/config.json; writes train, validation, test, schema, baseline and golden
 below processing/output. The data are read batch by batch, once to learn what they are and once to
 write them; of each row only a few bytes stay in memory.
 """
+
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -23,69 +26,91 @@ GOLDEN_ROWS = 20
 BASELINE_ROWS = 200_000
 
 
+@dataclass(frozen=True)
+class Given:
+    """A part of the data that comes in files of its own."""
+
+    files: list[CsvFile]
+    data: Survey
+
+
 def main(arguments: list[str]) -> None:
     """Run the program."""
     if arguments:
         raise Misused("usage: python -m container prepare")
     settings = read_settings(processing_input("config", "config.json"))
     data = processing_input("data")
-    files, test_files = csv_files(data / "train"), csv_files(data / "test")
+    files = csv_files(data / "train")
     if not files:
         raise Refused(f"{data / 'train'} holds no .csv file; the upload must name or bring training data")
     found = survey(files, settings)
-    test = survey_given(test_files, found.schema, with_target=True) if test_files else None
-    parts = _parts(found, test, settings, source(files))
-    written = _learning_parts(found.schema, parts)
-    if test is None:
-        written += _test_parts(found, parts == TEST, settings.seed)
-    else:
-        _write(test_files, _test_parts(test, np.ones(len(test), dtype=bool), settings.seed))
-    given = csv_files(data / "baseline")
-    if given:
-        rows = len(survey_given(given, found.schema, with_target=False))
-        _write(given, [_baseline_part(found.schema, np.ones(rows, dtype=bool))])
-    else:
-        written.append(_baseline_part(found.schema, _some(parts == TRAIN, None, BASELINE_ROWS, settings.seed)))
-    _write(files, written)
+    validation, test, baseline = (_given(data / name, found.schema, name) for name in ("validation", "test", "baseline"))
+    parts = _parts(found, validation, test, settings, source(files))
+    _write_all(files, found, parts, validation, test, baseline, settings.seed)
     _write_schema(found.schema)
 
 
-def _parts(found: Survey, test: Survey | None, settings: Settings, where: str) -> np.ndarray:
-    """Return each training row's part; no row of the test data, given or drawn, is in another part."""
+def _write_all(files: list[CsvFile], found: Survey, parts: np.ndarray, validation: Given | None, test: Given | None,
+               baseline: Given | None, seed: int) -> None:
+    """Write each part from the files that it was given in, the rest in one reading of the training data."""
+    written = [_part("train", found.schema, parts == TRAIN)]
+    if validation:
+        _write(validation.files, [_part("validation", found.schema, _apart(validation.data, test))])
+    else:
+        written.append(_part("validation", found.schema, parts == VALIDATION))
+    if test:
+        _write(test.files, _test_parts(test.data, np.ones(len(test.data), dtype=bool), seed))
+    else:
+        written += _test_parts(found, parts == TEST, seed)
+    if baseline:
+        _write(baseline.files, [_baseline_part(found.schema, np.ones(len(baseline.data), dtype=bool))])
+    else:
+        written.append(_baseline_part(found.schema, _some(parts == TRAIN, None, BASELINE_ROWS, seed)))
+    _write(files, written)
+
+
+def _given(folder: Path, schema: Schema, name: str) -> Given | None:
+    files = csv_files(folder)
+    return Given(files, survey_given(files, schema, with_target=name != "baseline")) if files else None
+
+
+def _parts(found: Survey, validation: Given | None, test: Given | None, settings: Settings, where: str) -> np.ndarray:
+    """Return each training row's part; no row of one part, given or drawn, is in another."""
     firsts = first_equals(found.keys)
-    parts = divide(len(found), found.labels, settings.validation, 0.0 if test else settings.test, firsts, settings.seed)
     if firsts is not None:
         print(f"prepare: {len(found) - len(np.unique(firsts)):,} rows repeat others; equal rows stay in one part")
-    if test is not None:
-        _leave_out(parts, found.keys, test.keys)
-    if min(np.count_nonzero(parts == TRAIN), np.count_nonzero(parts == VALIDATION)) < 1:
+    shares = (0.0 if validation else settings.validation, 0.0 if test else settings.test)
+    parts = divide(len(found), found.labels, *shares, firsts, settings.seed)
+    for given in (validation, test):
+        parts[~_apart(found, given)] = LEFT_OUT
+    needed = [TRAIN] if validation else [TRAIN, VALIDATION]
+    if any(not (parts == part).any() for part in needed):
         raise Refused(f"{where}: {len(found)} rows are too few to divide"
-                      + ("; those that the test files hold, too, do not count" if (parts == LEFT_OUT).any() else ""))
+                      + ("; those that are in other given files, too, do not count" if (parts == LEFT_OUT).any() else ""))
     return parts
 
 
-def _leave_out(parts: np.ndarray, keys: np.ndarray, test_keys: np.ndarray) -> None:
-    """Take the rows of the given test data out of the training data: their answers would be known."""
-    known = np.isin(keys, test_keys)
-    if not known.any():
-        return
-    if tells_observations(len(np.unique(test_keys)), len(test_keys)):
-        parts[known] = LEFT_OUT
-    word = "left out of" if (parts == LEFT_OUT).any() else "left in, as rows repeat so much, in"
-    print(f"prepare: {np.count_nonzero(known):,} rows of the training data are in the given test data, too; {word} training")
+def _apart(data: Survey, given: Given | None) -> np.ndarray:
+    """Return which rows are not in the given data as well: whose answers the model must not have seen."""
+    if given is None:
+        return np.ones(len(data), dtype=bool)
+    known = np.isin(data.keys, given.data.keys)
+    if known.any():
+        leave = tells_observations(len(np.unique(given.data.keys)), len(given.data))
+        print(f"prepare: {np.count_nonzero(known):,} rows are in the given {given.files[0].path.parent.name} data, too; "
+              + ("they are used there only" if leave else "rows repeat so much that this is taken for coincidence"))
+        return ~known if leave else np.ones(len(data), dtype=bool)
+    return ~known
 
 
-def _learning_parts(schema: Schema, parts: np.ndarray) -> list[Part]:
-    columns = [schema.problem.target, *schema.names]
-    return [Part(processing_output("train", "train.csv"), columns, parts == TRAIN),
-            Part(processing_output("validation", "validation.csv"), columns, parts == VALIDATION)]
+def _part(name: str, schema: Schema, rows: np.ndarray) -> Part:
+    return Part(processing_output(name, f"{name}.csv"), [schema.problem.target, *schema.names], rows)
 
 
 def _test_parts(data: Survey, rows: np.ndarray, seed: int) -> list[Part]:
     """Return the test data and the golden rows among them, which show every label."""
-    columns = [data.schema.problem.target, *data.schema.names]
-    return [Part(processing_output("test", "test.csv"), columns, rows),
-            Part(processing_output("golden", "golden.csv"), data.schema.names, _some(rows, data.labels, GOLDEN_ROWS, seed))]
+    golden = _some(rows, data.labels, GOLDEN_ROWS, seed)
+    return [_part("test", data.schema, rows), Part(processing_output("golden", "golden.csv"), data.schema.names, golden)]
 
 
 def _baseline_part(schema: Schema, rows: np.ndarray) -> Part:

@@ -6,7 +6,7 @@ TRAIN, VALIDATION, TEST, LEFT_OUT = range(4)
 
 
 def divide(rows: int, labels: np.ndarray | None, validation: float, test: float, firsts: np.ndarray | None, seed: int) -> np.ndarray:
-    """Return each row's part: test (none when its share is 0), validation or train.
+    """Return each row's part: test, validation (neither when its share is 0) or train.
 
     labels holds each row's label; shares are of all rows. firsts names for each row the first that
     equals it: rows that are equal come into one part.
@@ -18,8 +18,9 @@ def divide(rows: int, labels: np.ndarray | None, validation: float, test: float,
     if test:
         parts[draw(labels, different, test, generator)] = TEST
     left = different[parts[different] == TRAIN]
-    # The share is of all rows, also where the test rows have been taken out before.
-    parts[draw(labels, left, min(validation * len(different) / max(len(left), 1), 0.5), generator)] = VALIDATION
+    if validation:
+        # The share is of all rows, also where the test rows have been taken out before.
+        parts[draw(labels, left, min(validation * len(different) / max(len(left), 1), 0.5), generator)] = VALIDATION
     return parts if firsts is None else parts[firsts]
 
 

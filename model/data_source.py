@@ -15,9 +15,9 @@ from typing import Any
 
 from model.errors import BuildError
 
-CHANNELS = {"train": "TrainingUri", "test": "TestUri", "baseline": "BaselineUri"}
+CHANNELS = {"train": "TrainingUri", "validation": "ValidationUri", "test": "TestUri", "baseline": "BaselineUri"}
 IMAGES = {"model": "ImageUri", "api": "ImageLambdaUri"}
-LABELLED = ("train", "test")
+LABELLED = ("train", "validation", "test")
 S3_URI = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P<key>.+)")
 
 
@@ -49,7 +49,7 @@ def read(folder: Path) -> DataSource:
 
 
 def csv_files(folder: Path) -> dict[str, list[Path]]:
-    """Return the CSV files by channel: folders train, test, baseline, and beside them test.csv, baseline.csv and the rest."""
+    """Return the CSV files by channel: folders named for them; without a folder validation.csv, test.csv, baseline.csv, and the rest is train."""
     found: dict[str, list[Path]] = {}
     for path in sorted(members(folder)):
         if path.suffix.lower() != ".csv":

@@ -123,7 +123,7 @@ def test_rows_of_given_test_data_leave_the_training_data(job: Job, in_process, c
     assert in_process(job, "prepare") == 0
     learned = [row["size"] for part in ("train", "validation") for row in rows_of(job.outputs / part / f"{part}.csv")]
     assert sorted(map(int, learned)) == list(range(10, 60))
-    assert "10 rows of the training data are in the given test data, too; left out of training" in capsys.readouterr().out
+    assert "10 rows are in the given test data, too; they are used there only" in capsys.readouterr().out
 
 
 def test_rows_too_plain_to_be_told_apart_are_divided_one_by_one(job: Job, in_process):
@@ -170,6 +170,32 @@ def test_batches_change_nothing_that_is_written(job: Job, in_process, monkeypatc
         written.append({path.name: path.read_bytes() for path in job.outputs.rglob("*.*")})
     assert written[0] == written[1] and len(written[0]) == 6
     assert 'a,b "c"' in {row["colour"] for row in rows_of(job.outputs / "train" / "train.csv")}
+
+
+def test_given_validation_data_are_used_whole_and_leave_the_training_data(job: Job, in_process):
+    job.config(PLAIN)
+    header, *rows = plain_rows(60)
+    job.data([header, *rows])
+    job.data([header, *rows[:9], ["1000", "red", "no"]], "validation")
+    job.data([header, *rows[8:20]], "test")
+    assert in_process(job, "prepare") == 0
+    sizes = {part: sorted(int(row["size"]) for row in rows_of(job.outputs / part / f"{part}.csv")) for part in ("train", "validation", "test")}
+    assert sizes == {"train": list(range(20, 60)), "validation": [*range(8), 1000], "test": list(range(8, 20))}
+
+
+@pytest.mark.parametrize("date", ["2024-01-31", "31.1.2024", "1/31/24", "31-Jan-2024", "Jan 31, 2024", "2024-01-31T10:00:00.123Z", "10:45", "9:05 PM"])
+def test_a_column_like_dates_is_refused_with_advice(job: Job, in_process, date):
+    job.config(PLAIN)
+    job.data(with_column("since", [date if n % 5 else "" for n in range(40)]))
+    assert in_process(job, "prepare") == 1
+    said = (job.base / "output" / "failure").read_text()
+    assert f"column since holds dates such as '{date}'; put numbers in their place" in said and "problem.ignore" in said
+
+
+def test_a_column_like_dates_is_kept_where_it_is_declared(job: Job, in_process):
+    job.config({"problem": PLAIN["problem"] | {"columns": {"since": "categorical"}}})
+    job.data(with_column("since", [f"2024-01-{1 + n % 3:02d}" for n in range(40)]))
+    assert in_process(job, "prepare") == 0
 
 
 def changed(column: int, row: int, text: str) -> list[list[str]]:
