@@ -86,7 +86,8 @@ def csv_file(path: Path) -> CsvFile:
 
 def csv_files(folder: Path) -> list[CsvFile]:
     """Return a folder's CSV files in the order of their names; refuse when their columns differ."""
-    files = [csv_file(path) for path in sorted(folder.glob("*.csv"))]
+    paths = [path for path in folder.iterdir() if path.suffix.lower() == ".csv"] if folder.is_dir() else []
+    files = [csv_file(path) for path in sorted(paths)]
     for file in files[1:]:
         if set(file.names) != set(files[0].names):
             odd = ", ".join(sorted(set(file.names) ^ set(files[0].names)))

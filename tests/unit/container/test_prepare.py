@@ -88,6 +88,12 @@ def test_several_files_are_read_as_one_whatever_their_column_order(job: Job, in_
     assert sum(map(len, parts)) == 41
 
 
+def test_files_from_systems_that_shout_are_read(job: Job, in_process):
+    job.config(PLAIN)
+    job.data(plain_rows(), name="ROWS.CSV")
+    assert in_process(job, "prepare") == 0
+
+
 def test_ignored_columns_leave_and_declared_types_win(job: Job, in_process):
     problem = PLAIN["problem"] | {"ignore": ["colour"], "columns": {"size": "categorical"}}
     job.config({"problem": problem})
