@@ -68,6 +68,17 @@ def test_one_fit_rounds_and_an_interrupted_training_give_the_same_model(tmp_path
     np.testing.assert_array_equal(answers(case, Checkpoints(tmp_path / "interrupted", "key")), at_once)
 
 
+@pytest.mark.parametrize("name", ["HistGradientBoosting", "RandomForest", "LogisticRegression"])
+def test_a_column_without_values_in_training_may_have_some_later(tmp_path, name):
+    rows = ROWS.copy()
+    rows[:, 3] = np.nan
+    choice = choose({"estimator": name})
+    fitted = fit(build(choice, "binary"), choice, rows, TARGETS["binary"], Checkpoints(tmp_path / "none", "key"))
+    some, none = ROWS.copy(), ROWS.copy()
+    some[:, 3], none[:, 3] = 7.0, np.nan
+    assert np.isfinite(score(fitted, some)).all() and np.isfinite(score(fitted, none)).all()
+
+
 def test_rounds_grow_to_what_takes_minutes(tmp_path):
     saved = []
 
