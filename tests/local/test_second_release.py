@@ -59,6 +59,15 @@ def test_the_pushed_hyperparameter_makes_another_model(report: dict) -> None:
     assert all(run["auc"] >= 0.85 for run in report["runs"])
 
 
+def test_the_second_model_was_measured_beside_the_live_one(aws: LocalAws, report: dict) -> None:
+    first, second = (json.load(aws.client("s3").get_object(
+        Bucket=f"{report['name']}-000000000000", Key=f"runs/{run['run']}/evaluation/evaluation.json")["Body"]) for run in report["runs"])
+    assert "live_model" not in first
+    live = second["live_model"]
+    assert live["compared"], live
+    assert live["metrics"]["auc"]["value"] == pytest.approx(first["binary_classification_metrics"]["auc"]["value"])
+
+
 def test_the_next_run_is_ended_with_the_demo(aws: LocalAws, report: dict) -> None:
     run = aws.client("codepipeline").get_pipeline_execution(pipelineName=report["name"], pipelineExecutionId=report["next_run"]["run"])
     assert run["pipelineExecution"]["status"] in ("Stopping", "Stopped")
