@@ -15,3 +15,22 @@ class CellRefused(Refused):
     def __init__(self, row: int, column: str, reason: str) -> None:
         super().__init__(f"row {row}, column {column}: {reason}")
         self.row, self.column, self.reason = row, column, reason
+
+
+class UnsupportedType(Exception):
+    """The body is of a type, or written in a way, that has no reader; the message names those that have one."""
+
+
+class NotAcceptable(Exception):
+    """No reply can be written in the way that was asked for; the message names the ways there are."""
+
+
+class TooLarge(Exception):
+    """The body is larger than the server takes, as it came or unpacked."""
+
+    def __init__(self, largest: int) -> None:
+        super().__init__(f"the body is larger than {largest} bytes; send fewer rows a request")
+
+
+class TooSlow(Exception):
+    """The client did not send what it announced in time."""

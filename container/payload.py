@@ -8,27 +8,20 @@ from typing import Any, NoReturn
 
 from container.encoding import Cell
 from container.errors import CellRefused, Refused
+from container.media import CSV, JSON, JSONLINES, read_content_type
 from container.schema import Schema
 
 Columns = list[list[Cell]]
 
 
-class UnsupportedType(Exception):
-    """The content type has no reader; the message names those that have one."""
-
-
 def read_payload(body: bytes, content_type: str | None, schema: Schema) -> Columns:
     """Return cells by column in the schema's order; refuse what cannot be read, with row and column."""
-    kind = (content_type or "").split(";")[0].strip().lower()
-    reader = READERS.get(kind)
-    if reader is None:
-        given = f"content type {kind!r} is not supported" if kind else "the request has no content type"
-        raise UnsupportedType(f"{given}; send {', '.join(READERS)}")
+    kind, charset = read_content_type(content_type)
     try:
-        text = body.decode("utf-8-sig")
+        text = body.decode(charset)
     except UnicodeDecodeError as error:
-        raise Refused(f"the body is not UTF-8 at byte {error.start}") from None
-    columns = reader(text, schema)
+        raise Refused(f"the body is not {charset.removesuffix('-sig').upper()} at byte {error.start}") from None
+    columns = READERS[kind](text, schema)
     if not columns or not columns[0]:
         raise Refused("the body holds no rows")
     return columns
@@ -153,8 +146,4 @@ def _checked(columns: Columns, names: list[str]) -> Columns:
     return columns
 
 
-READERS: dict[str, Callable[[str, Schema], Columns]] = {
-    "text/csv": _read_csv,
-    "application/json": _read_json,
-    "application/jsonlines": _read_jsonlines,
-}
+READERS: dict[str, Callable[[str, Schema], Columns]] = {CSV: _read_csv, JSON: _read_json, JSONLINES: _read_jsonlines}

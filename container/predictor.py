@@ -6,7 +6,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from container.errors import Refused
-from container.schema import Schema
 
 ONNX_FILE, ESTIMATOR_FILE, SCHEMA_FILE, MODEL_FILE = "model.onnx", "model.skops", "schema.json", "model.json"
 # What an estimator file may hold besides plain scikit-learn and numpy: the insides of those in
@@ -39,6 +38,8 @@ class OnnxPredictor:
         options = onnxruntime.SessionOptions()
         # Workers are as many as cores; more threads would only take them from each other.
         options.intra_op_num_threads = options.inter_op_num_threads = 1
+        # An arena keeps the memory of the largest request for ever; a tree model gains nothing from it.
+        options.enable_cpu_mem_arena = False
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[-1].name
@@ -80,16 +81,3 @@ def load_predictor(folder: Path) -> Predictor:
     if (folder / ESTIMATOR_FILE).is_file():
         return EstimatorPredictor(folder / ESTIMATOR_FILE)
     raise Refused(f"{folder} holds neither {ONNX_FILE} nor {ESTIMATOR_FILE}; it is no model of this image's train")
-
-
-def answers(scores: np.ndarray, schema: Schema) -> tuple[list[str | float], list[float | None]]:
-    """Return a label and a probability for each row.
-
-    Binary: the positive class's probability. Multiclass: the named label's. Regression: the
-    number as label, and no probability.
-    """
-    if not schema.labels:
-        return [float(value) for value in scores], [None] * len(scores)
-    best = scores.argmax(axis=1)
-    told = scores[:, 1] if schema.problem.type == "binary" else scores.max(axis=1)
-    return [schema.labels[place] for place in best], [float(value) for value in told]

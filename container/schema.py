@@ -1,6 +1,7 @@
 """What the columns of a data set are: made by prepare, obeyed by all that follows."""
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,12 @@ class Feature:
     type: str
     categories: tuple[str, ...] = ()
 
-    @property
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Return where each category stands among the encoded columns of the feature."""
+        return {category: place for place, category in enumerate(self.categories)}
+
+    @cached_property
     def width(self) -> int:
         """Return the number of encoded columns that the feature takes."""
         return len(self.categories) if self.type == "categorical" else 1
@@ -44,12 +50,17 @@ class Schema:
     ignored: tuple[str, ...] = ()
     run: str | None = None
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """Return the features' names in order."""
         return [feature.name for feature in self.features]
 
-    @property
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """Return the names that a request may hold: the target and ignored columns may come along."""
+        return frozenset({*self.names, *self.ignored, self.problem.target})
+
+    @cached_property
     def width(self) -> int:
         """Return the number of columns of an encoded row."""
         return sum(feature.width for feature in self.features)

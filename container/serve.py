@@ -1,29 +1,42 @@
 """Serve: answer GET /ping and POST /invocations with the model in /opt/ml/model.
 
+nginx takes the port where it is installed, and shields workers that take one request at a time from
+slow clients. Without it the workers take the port, and several requests on threads: a slow client
+then holds a thread of a worker, not the worker.
+
 Each worker loads the model for itself and takes requests only then. They cannot share one:
 ONNX Runtime starts a thread as soon as it is imported, threads do not survive a fork, and a worker
-forked after that never ends. A proxy that shields the workers from slow clients takes the port and
-goes in front of `bind`.
+forked after that never ends.
 """
 
+import gc
 import os
+import socket
+import struct
 import sys
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.errors import HaltServer
 
+from container import proxy
 from container.app import create_app
 from container.errors import Misused, Refused
 from container.failure import report
+from container.hooks import hooks_file, load_hooks
+from container.media import ANSWERS
 from container.paths import model_folder
+from container.proxy import PATIENCE, Proxy
+
+THREADS = 16
 
 
 class Server(BaseApplication):
     """gunicorn with settings given by code, not by the command line."""
 
-    def __init__(self, options: dict[str, Any], largest_body: int) -> None:
-        self._options, self._largest_body = options, largest_body
+    def __init__(self, options: dict[str, Any], largest_body: int, answer: str) -> None:
+        self._options, self._largest_body, self._answer = options, largest_body, answer
         super().__init__()
 
     def load_config(self) -> None:
@@ -34,30 +47,80 @@ class Server(BaseApplication):
     def load(self) -> Any:
         """Return the application with the model loaded; without one the whole server ends."""
         try:
-            return create_app(model_folder(), os.environ.get("MODEL_RUN", ""), self._largest_body)
+            hooks = load_hooks(hooks_file())
+            app = create_app(model_folder(), os.environ.get("MODEL_RUN", ""), self._largest_body, hooks, self._answer)
         except Exception as error:
             report(f"serve: the model cannot be loaded: {error}")
             # The status at which gunicorn gives up instead of starting the worker again and again.
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
+        # What is loaded stays: the collector need not look at it with every request's garbage.
+        gc.freeze()
+        return app
+
+
+class Master(Arbiter):
+    """gunicorn's master, with a proxy that starts after the workers' socket and stops before the workers."""
+
+    def __init__(self, app: Server, shield: Proxy | None) -> None:
+        super().__init__(app)
+        self._shield = shield
+
+    def start(self) -> None:
+        """Listen, then let the proxy take the port."""
+        super().start()
+        if self._shield:
+            self._shield.start()
+
+    def manage_workers(self) -> None:
+        """Keep the workers at their number; end when the proxy has ended, for nobody reaches them then."""
+        if self._shield and self._shield.has_ended:
+            raise HaltServer(f"nginx ended; its reason stands above. Is the port taken?", 1)
+        super().manage_workers()
+
+    def stop(self, graceful: bool = True) -> None:
+        """End the proxy when it has answered the requests under way, then the workers."""
+        if self._shield:
+            self._shield.stop(self.cfg.graceful_timeout if graceful else 0)
+        super().stop(graceful)
+        if self._shield:
+            self._shield.remove()
 
 
 def main(arguments: list[str]) -> None:
     """Run the program until it is told to stop."""
     if arguments:
         raise Misused("usage: python -m container serve")
-    Server(gunicorn_options(), _whole_number("SAGEMAKER_MAX_PAYLOAD_IN_MB", 6) << 20).run()
+    largest_body = _whole_number("SAGEMAKER_MAX_PAYLOAD_IN_MB", 6) << 20
+    answer = os.environ.get("MODEL_SERVER_ANSWER") or ANSWERS[0]
+    if answer not in ANSWERS:
+        raise Refused(f"MODEL_SERVER_ANSWER is {answer!r}; it must be one of {', '.join(ANSWERS)}")
+    options, shield = gunicorn_options(), None
+    if program := proxy.installed():
+        shield = Proxy(program, options["bind"], largest_body, options["timeout"])
+        options |= {"bind": f"unix:{shield.socket}", "worker_class": "sync", "threads": 1}
+    Master(Server(options, largest_body, answer), shield).run()
 
 
 def gunicorn_options() -> dict[str, Any]:
-    """Return gunicorn's settings from the environment."""
+    """Return gunicorn's settings from the environment, for workers that take the port themselves."""
     host = os.environ.get("SAGEMAKER_BIND_TO_HOST") or "0.0.0.0"
     return {
         "bind": f"{host}:{_whole_number('SAGEMAKER_BIND_TO_PORT', 8080)}",
         "workers": _whole_number("MODEL_SERVER_WORKERS", len(os.sched_getaffinity(0))),
         "timeout": _whole_number("MODEL_SERVER_TIMEOUT", 60),
+        "worker_class": "gthread",
+        "threads": THREADS,
+        "when_ready": _limit_pauses,
+        "logger_class": "container.server_log.ServerLog",
         # Nobody commands this server from a socket in its home folder.
         "control_socket_disable": True,
     }
+
+
+def _limit_pauses(master: Arbiter) -> None:
+    """Let reading end when a client pauses for too long: connections take this over from the socket that listens."""
+    for listener in master.LISTENERS:
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", PATIENCE, 0))
 
 
 def _whole_number(name: str, default: int) -> int:

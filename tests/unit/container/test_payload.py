@@ -150,7 +150,7 @@ def test_a_body_too_large_is_answered_413(client):
 
 def test_an_unexpected_fault_is_answered_500_without_a_trace(churn: Job, customer, monkeypatch):
     app = create_app(churn.base / "model", "run-1", LARGEST)
-    monkeypatch.setattr("container.app.answers", lambda scores, schema: 1 / 0)
+    monkeypatch.setattr("container.answering.write_reply", lambda *given: 1 / 0)
     reply = post(app.test_client(), [customer])
     assert reply.status_code == 500
     assert "ZeroDivision" not in reply.text and "Traceback" not in reply.text

@@ -1,48 +1,45 @@
-"""Serve: a real server on a real socket."""
+"""Serve: a real server on a real socket, behind nginx where it is installed and without it."""
 
+import gzip
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from image_jobs import ROOT, Job
+from running_server import RunningServer
 
 from container.errors import Refused
 from container.serve import gunicorn_options
 
-
-@pytest.fixture(scope="module")
-def port(churn: Job) -> Iterator[int]:
-    """Start the server and give its port once it says that it listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number = free.getsockname()[1]
-    environment = {
-        **os.environ, "SAGEMAKER_BASE_DIR": str(churn.base), "SAGEMAKER_BIND_TO_HOST": "127.0.0.1",
-        "SAGEMAKER_BIND_TO_PORT": str(number), "MODEL_SERVER_WORKERS": "2", "MODEL_RUN": "run-7",
-    }
-    command = [sys.executable, "-W", "error", "-m", "container", "serve"]
-    server = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
-    assert server.stderr is not None
-    assert any("Listening at" in line for line in server.stderr), "the server ended before it listened"
-    yield number
-    server.send_signal(signal.SIGTERM)
-    try:
-        assert server.wait(10) == 0
-    finally:
-        server.kill()
-        server.stderr.close()
+NGINX = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed (apt-get install nginx-light)")
+BOTH = [pytest.param(True, id="nginx", marks=NGINX), pytest.param(False, id="no nginx")]
 
 
-def ask(port: int, method: str, path: str, body: str | None = None, kind: str = "text/csv") -> http.client.HTTPResponse:
+@pytest.fixture(scope="module", params=BOTH)
+def server(churn: Job, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """Start the server, and give it once it answers its health check."""
+    with RunningServer(churn.base, tmp_path_factory.mktemp("log"), nginx=request.param, MODEL_RUN="run-7") as running:
+        yield running
+
+
+@pytest.fixture
+def port(server: RunningServer) -> int:
+    return server.port
+
+
+def ask(port: int, method: str, path: str, body: str | bytes | None = None, kind: str = "text/csv",
+        **headers: str) -> http.client.HTTPResponse:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    connection.request(method, path, body, {"Content-Type": kind} if body is not None else {})
+    connection.request(method, path, body, headers | ({"Content-Type": kind} if body is not None else {}))
     reply = connection.getresponse()
     reply.text = reply.read().decode()  # type: ignore[attr-defined]
     connection.close()

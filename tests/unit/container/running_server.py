@@ -1,0 +1,83 @@
+"""The image's server as a process on a free port, with what tests want to know of it."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+
+from image_jobs import ROOT
+
+
+class RunningServer:
+    """`python -m container serve` on a base folder; its log goes to a file, so it never waits for a reader."""
+
+    def __init__(self, base: Path, folder: Path, nginx: bool = True, **environment: str) -> None:
+        self.port, self.log = _free_port(), folder / "log"
+        self._environment = {
+            **os.environ, "SAGEMAKER_BASE_DIR": str(base), "SAGEMAKER_BIND_TO_HOST": "127.0.0.1",
+            "SAGEMAKER_BIND_TO_PORT": str(self.port), "MODEL_SERVER_WORKERS": "2", **environment,
+        }
+        if not nginx:
+            self._environment["PATH"] = str(folder)
+
+    def __enter__(self) -> "RunningServer":
+        """Start it and wait until it answers its health check."""
+        with self.log.open("w") as log:
+            command = [sys.executable, "-W", "error", "-m", "container", "serve"]
+            started = time.monotonic()
+            self.process = subprocess.Popen(command, cwd=ROOT, env=self._environment, stderr=log, stdout=log)
+        wait_for(lambda: self.process.poll() is not None or self.is_healthy(), "the server to be healthy")
+        self.seconds_to_ready = time.monotonic() - started
+        assert self.process.poll() is None, self.log.read_text()
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Stop it, and see that it ends well."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            assert self.process.wait(20) == 0 or error, self.log.read_text()
+        finally:
+            self.process.kill()
+
+    def is_healthy(self) -> bool:
+        """Tell whether it answers its health check."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", "/ping")
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+    def workers(self) -> list[int]:
+        """Return the process ids of the workers that run."""
+        return sorted(pid for pid in self._children() if "python" in Path(f"/proc/{pid}/cmdline").read_text())
+
+    def memory(self) -> int:
+        """Return the bytes of memory that the workers hold."""
+        pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.workers()]
+        return sum(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def _children(self) -> list[int]:
+        return [int(pid) for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()]
+
+
+def wait_for(condition: object, what: str, seconds: float = 20) -> None:
+    """Wait until a condition holds."""
+    end = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end, f"waited {seconds} s in vain for {what}"
+        threading.Event().wait(0.02)
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
