@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from container.encoding import encode
 from container.hooks import Hooks
 from container.media import JSON, read_accept
 from container.payload import read_payload
 from container.predictor import SCHEMA_FILE, load_predictor, score
 from container.reply import write_reply
+from container.row_encoding import encode_rows
 from container.schema import Schema, read_schema
 
 
@@ -25,7 +25,7 @@ class Answering:
         # Without a proxy requests come on several threads, and a user's step need not be made for that.
         self._turn = Lock()
         if hooks == Hooks():
-            self._predict(encode([[None]] * len(self._schema.features), self._schema))
+            self._predict(encode_rows([[None]] * len(self._schema.features), self._schema))
         read_accept(None, answer)
 
     def reply(self, body: bytes, content_type: str | None, accept: str | None) -> tuple[bytes, str]:
@@ -36,7 +36,7 @@ class Answering:
     def _read(self, body: bytes, content_type: str | None) -> Any:
         if self._hooks.input_fn:
             return self._hooks.input_fn(body, content_type)
-        return encode(read_payload(body, content_type, self._schema), self._schema)
+        return encode_rows(read_payload(body, content_type, self._schema), self._schema)
 
     def _predict(self, rows: Any) -> Any:
         if self._hooks.predict_fn:
@@ -60,7 +60,7 @@ def _schema(folder: Path, hooks: Hooks) -> Schema:
 def _as_bytes(written: Any, accept: str | None) -> tuple[bytes, str]:
     body, kind = written if isinstance(written, tuple) else (written, accept or JSON)
     if isinstance(body, str):
-        body = body.encode()
+        body = body.encode_rows()
     if not isinstance(body, bytes):
         raise TypeError(f"output_fn returned {type(body).__name__}; it must return text, bytes, or those with a content type")
     return body, kind

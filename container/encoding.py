@@ -40,15 +40,16 @@ def numbers(cells: Cells, name: str) -> np.ndarray:
     try:
         values = np.array(cells, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
-        values = np.array([_number(cell, row, name) for row, cell in enumerate(cells, 1)])
+        values = np.array([number(cell, row, name) for row, cell in enumerate(cells, 1)])
     beyond = np.flatnonzero(np.abs(values) > LARGEST)
     if beyond.size:
         row = int(beyond[0])
-        raise CellRefused(row + 1, name, f"{cells[row]!r} is not finite in 32 bits")
+        raise CellRefused(row + 1, name, f"{shown(cells[row])} is not finite in 32 bits")
     return values
 
 
-def _number(cell: Cell, row: int, name: str) -> float:
+def number(cell: Cell, row: int, name: str) -> float:
+    """Return the number in a cell, NaN for a missing one."""
     if is_missing(cell):
         return np.nan
     try:
@@ -75,13 +76,14 @@ def _encode_numeric(cells: Cells, feature: Feature) -> np.ndarray:
 
 
 def _encode_boolean(cells: Cells, feature: Feature) -> np.ndarray:
-    return np.array([[_truth(cell, row, feature.name)] for row, cell in enumerate(cells, 1)]).reshape(-1, 1)
+    return np.array([[truth(cell, row, feature.name)] for row, cell in enumerate(cells, 1)]).reshape(-1, 1)
 
 
-def _truth(cell: Cell, row: int, name: str) -> float:
+def truth(cell: Cell, row: int, name: str) -> float:
+    """Return 1 or 0 for a boolean cell, NaN for a missing one."""
     if is_missing(cell):
         return np.nan
-    word = _plain_text(cell).lower()
+    word = plain_text(cell).lower()
     if word in TRUE:
         return 1.0
     if word in FALSE:
@@ -93,13 +95,13 @@ def _encode_categorical(cells: Cells, feature: Feature) -> np.ndarray:
     places = {category: place for place, category in enumerate(feature.categories)}
     block = np.zeros((len(cells), feature.width), dtype=np.float32)
     for row, cell in enumerate(cells):
-        place = places.get(_plain_text(cell))
+        place = places.get(plain_text(cell))
         if place is not None:
             block[row, place] = 1.0
     return block
 
 
-def _plain_text(cell: Cell) -> str:
+def plain_text(cell: Cell) -> str:
     """Return a cell as CSV would hold it: JSON's 415.0 and 415 are both the category 415."""
     if isinstance(cell, str):
         return cell.strip()

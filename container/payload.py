@@ -3,15 +3,16 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
-from container.encoding import Cell
+from container.encoding import Cell, shown
 from container.errors import CellRefused, Refused
 from container.media import CSV, JSON, JSONLINES, read_content_type
 from container.schema import Schema
 
-Columns = list[list[Cell]]
+Columns = Sequence[Sequence[Cell]]
 
 
 def read_payload(body: bytes, content_type: str | None, schema: Schema) -> Columns:
@@ -38,12 +39,11 @@ def _read_csv(text: str, schema: Schema) -> Columns:
 
 
 def _is_header(cells: list[str], schema: Schema) -> bool:
-    """Tell whether a first row names columns: half of it must, and none of it may be a number."""
-    names = [cell.strip() for cell in cells]
-    if sorted(names) == sorted(schema.names):
-        return True
-    known = {*schema.names, *schema.ignored, schema.problem.target}
-    return 2 * sum(name in known for name in names) >= len(names) and not any(map(_is_number, names))
+    """Tell whether a first row names columns: half of it must, and none of it may be a number unless names are."""
+    known = sum(cell.strip() in schema.known for cell in cells)
+    if 2 * known < len(cells):
+        return False
+    return sorted(cell.strip() for cell in cells) == sorted(schema.names) or not any(map(_is_number, cells))
 
 
 def _is_number(text: str) -> bool:
@@ -99,33 +99,34 @@ def _from_rows(rows: list[Any], schema: Schema) -> Columns:
 
 
 def _from_records(rows: list[Any], schema: Schema) -> Columns:
+    names = frozenset(schema.names)
     for place, row in enumerate(rows, 1):
         if not isinstance(row, dict):
             raise Refused(f"row {place} is not a record like the first")
-        for name in schema.names:
-            if name not in row:
-                raise CellRefused(place, name, "is missing; send null when its value is not known")
-        _refuse_unknown(row, schema, f"row {place}")
+        if not names <= row.keys():
+            lacking = next(name for name in schema.names if name not in row)
+            raise CellRefused(place, lacking, "is missing; send null when its value is not known")
+        if not row.keys() <= schema.known:
+            _refuse_unknown(row, schema, f"row {place}")
     return _checked([[row[name] for row in rows] for name in schema.names], schema.names)
 
 
 def _named_columns(names: list[str], rows: list[Any], schema: Schema) -> Columns:
     """Return columns in the schema's order from rows in the order of names."""
     _refuse_unknown(names, schema, "the header")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    lacking = [name for name in schema.names if name not in names]
-    if twice or lacking:
-        raise Refused(f"column {twice[0]} is named twice" if twice else f"column {lacking[0]} is missing")
+    if len(set(names)) < len(names):
+        raise Refused(f"column {Counter(names).most_common(1)[0][0]} is named twice")
+    if lacking := [name for name in schema.names if name not in names]:
+        raise Refused(f"column {lacking[0]} is missing")
     by_name = dict(zip(names, _ordered_columns(rows, names), strict=True))
     return [by_name[name] for name in schema.names]
 
 
-def _refuse_unknown(names: Sequence[str] | dict[str, Any], schema: Schema, where: str) -> None:
-    """Refuse names that training has not seen; the target and ignored columns may come along."""
-    known = {*schema.names, *schema.ignored, schema.problem.target}
+def _refuse_unknown(names: Iterable[str], schema: Schema, where: str) -> None:
+    """Refuse names that training has not seen."""
     for name in names:
-        if name not in known:
-            raise Refused(f"{where}: column {name!r} is not known; known are {', '.join(schema.names)}")
+        if name not in schema.known:
+            raise Refused(f"{where}: column {shown(name)} is not known; known are {', '.join(schema.names)}")
 
 
 def _ordered_columns(rows: list[Any], names: list[str]) -> Columns:
@@ -134,15 +135,15 @@ def _ordered_columns(rows: list[Any], names: list[str]) -> Columns:
             raise Refused(f"row {place} is not a list like the first")
         if len(row) != len(names):
             raise Refused(f"row {place} has {len(row)} cells; it must have {len(names)}: {', '.join(names)}")
-    columns = [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in names]
-    return _checked(columns, names)
+    return _checked(list(zip(*rows, strict=True)) or [()] * len(names), names)
 
 
 def _checked(columns: Columns, names: list[str]) -> Columns:
+    """Return the columns as they are; refuse a cell that is none."""
     for name, cells in zip(names, columns, strict=False):
-        for row, cell in enumerate(cells, 1):
-            if isinstance(cell, (list, dict)):
-                raise CellRefused(row, name, "is a list or an object; send text, a number, true, false or null")
+        if not {list, dict}.isdisjoint(map(type, cells)):
+            row = next(row for row, cell in enumerate(cells, 1) if isinstance(cell, (list, dict)))
+            raise CellRefused(row, name, "is a list or an object; send text, a number, true, false or null")
     return columns
 
 
