@@ -1,0 +1,100 @@
+"""Whatever a client sends over a socket: an answer below 500 or a closed connection, and a server as before.
+
+The default run sends some hundreds of each kind; with the mark slow it is 20,000 and more in all.
+"""
+
+import json
+import re
+import shutil
+import socket
+from collections.abc import Iterator
+
+import pytest
+from bad_requests import BADNESS, BadRequest, Sample, request
+from hypothesis import HealthCheck, Phase, given, settings
+from image_jobs import Job
+from running_server import RunningServer
+
+NGINX = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed (apt-get install nginx-light)")
+FEW, MANY = 60, 1900
+# What the workers may hold after a kind, compared with before it.
+GROWTH = 1.25
+
+
+@pytest.fixture(scope="module")
+def sample(churn: Job) -> Sample:
+    header, *rows = (churn.outputs / "golden" / "golden.csv").read_text().splitlines()
+    return Sample(header, rows)
+
+
+@pytest.fixture(scope="module", params=[pytest.param(True, id="nginx", marks=NGINX), pytest.param(False, id="no nginx")])
+def server(churn: Job, sample: Sample, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with RunningServer(churn.base, tmp_path_factory.mktemp("log"), nginx=request.param) as running:
+        for _ in range(8):  # memory is compared from where both workers have answered something large
+            assert status(exchange(running.port, good(sample, 2000))) == 200
+        yield running
+
+
+def good(sample: Sample, rows: int = 1) -> BadRequest:
+    return request("text/csv", sample.csv(sample.rows[:1] * rows))
+
+
+def exchange(port: int, bad: BadRequest) -> bytes:
+    """Return all that the server answers until it closes; one that does neither in time is a TimeoutError."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        reply = b""
+        try:
+            connection.sendall(bad.wire())
+            if bad.cut:
+                connection.shutdown(socket.SHUT_WR)
+            while chunk := connection.recv(1 << 16):
+                reply += chunk
+        except (ConnectionResetError, BrokenPipeError):
+            pass  # refused before all of it was sent; what was answered until then counts
+        return reply
+
+
+def status(reply: bytes) -> int | None:
+    """Return the status of the last answer; None where the connection was closed without one."""
+    found = re.findall(rb"^HTTP/1\.[01] (\d{3})", reply, re.MULTILINE)
+    return int(found[-1]) if found else None
+
+
+def refused_well(reply: bytes) -> bool:
+    """Tell whether a reply is an answer, a closed connection, or a refusal with a reason and without a trace."""
+    code = status(reply)
+    if code is None or code == 200:
+        return True
+    head, _, body = reply.rpartition(b"\r\n\r\n")
+    reason = json.loads(body)["error"] if b"application/json" in head else body.decode()
+    return 400 <= code < 500 and bool(reason) and "Traceback" not in reason
+
+
+def throw(kind: str, many: int, server: RunningServer, sample: Sample) -> None:
+    before, workers, sent = server.memory(), server.workers(), []
+    expected = exchange(server.port, good(sample)).rpartition(b"\r\n\r\n")[2]
+
+    @settings(max_examples=many, deadline=None, database=None, phases=[Phase.generate, Phase.shrink], suppress_health_check=list(HealthCheck))
+    @given(BADNESS[kind](sample))
+    def check(bad: BadRequest) -> None:
+        sent.append(1)
+        reply = exchange(server.port, bad)
+        assert refused_well(reply), reply[:2000]
+
+    check()
+    assert len(sent) >= many
+    assert server.workers() == workers and len(workers) == 2
+    assert server.memory() <= GROWTH * before
+    assert '"trace"' not in server.log.read_text()
+    assert exchange(server.port, good(sample)).rpartition(b"\r\n\r\n")[2] == expected and b"probability" in expected
+
+
+@pytest.mark.parametrize("kind", BADNESS)
+def test_a_few_hundred_bad_requests_change_nothing(server, sample, kind):
+    throw(kind, FEW, server, sample)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", BADNESS)
+def test_twenty_thousand_bad_requests_change_nothing(server, sample, kind):
+    throw(kind, MANY, server, sample)
