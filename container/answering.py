@@ -60,7 +60,7 @@ def _schema(folder: Path, hooks: Hooks) -> Schema:
 def _as_bytes(written: Any, accept: str | None) -> tuple[bytes, str]:
     body, kind = written if isinstance(written, tuple) else (written, accept or JSON)
     if isinstance(body, str):
-        body = body.encode_rows()
+        body = body.encode()
     if not isinstance(body, bytes):
         raise TypeError(f"output_fn returned {type(body).__name__}; it must return text, bytes, or those with a content type")
     return body, kind

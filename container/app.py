@@ -81,7 +81,8 @@ def _read_rest(most: int) -> None:
 
 def _refusal(status: int, reason: str, **place: Any) -> Response:
     # The reason shows the client's own value, so the log gets the place only.
-    log.info("refused", extra={"fields": {"status": status, "path": request.path[:80], **place}})
+    if status < 500:
+        log.info("refused", extra={"fields": {"status": status, "path": request.path[:80], **place}})
     response = jsonify(error=reason, **place)
     response.status_code = status
     return response

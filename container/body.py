@@ -3,7 +3,7 @@
 import zlib
 from typing import Any
 
-from gunicorn.http.errors import ParseException
+from gunicorn.http.errors import NoMoreData, ParseException
 
 from container.errors import Refused, TooLarge, TooSlow, UnsupportedType
 
@@ -28,7 +28,7 @@ def _read(environ: dict[str, Any], largest: int) -> bytes:
     try:
         # A chunked body has no length; one byte more than allowed tells that it is too large.
         body = environ["wsgi.input"].read(largest + 1 if promised < 0 else promised)
-    except (ParseException, ValueError) as error:
+    except (ParseException, NoMoreData, ValueError) as error:
         raise Refused(f"the body's chunks cannot be read: {type(error).__name__}") from None
     except OSError:
         raise TooSlow("the body did not come, or stopped coming; send it again") from None

@@ -9,6 +9,7 @@ ONNX Runtime starts a thread as soon as it is imported, threads do not survive a
 forked after that never ends.
 """
 
+import ctypes
 import gc
 import os
 import socket
@@ -30,6 +31,7 @@ from container.paths import model_folder
 from container.proxy import PATIENCE, Proxy
 
 THREADS = 16
+M_MMAP_THRESHOLD = -3
 
 
 class Server(BaseApplication):
@@ -55,6 +57,7 @@ class Server(BaseApplication):
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
         # What is loaded stays: the collector need not look at it with every request's garbage.
         gc.freeze()
+        _give_large_buffers_back()
         return app
 
 
@@ -97,7 +100,7 @@ def main(arguments: list[str]) -> None:
     options, shield = gunicorn_options(), None
     if program := proxy.installed():
         shield = Proxy(program, options["bind"], largest_body, options["timeout"])
-        options |= {"bind": f"unix:{shield.socket}", "worker_class": "sync", "threads": 1}
+        options |= {"bind": f"unix:{shield.socket}", "worker_class": "container.workers.ShieldedWorker", "threads": 1}
     Master(Server(options, largest_body, answer), shield).run()
 
 
@@ -108,13 +111,19 @@ def gunicorn_options() -> dict[str, Any]:
         "bind": f"{host}:{_whole_number('SAGEMAKER_BIND_TO_PORT', 8080)}",
         "workers": _whole_number("MODEL_SERVER_WORKERS", len(os.sched_getaffinity(0))),
         "timeout": _whole_number("MODEL_SERVER_TIMEOUT", 60),
-        "worker_class": "gthread",
+        "worker_class": "container.workers.OpenWorker",
         "threads": THREADS,
         "when_ready": _limit_pauses,
         "logger_class": "container.server_log.ServerLog",
         # Nobody commands this server from a socket in its home folder.
         "control_socket_disable": True,
     }
+
+
+def _give_large_buffers_back() -> None:
+    """Have the C library return large buffers when they are free: by default it learns to keep them, megabytes a worker."""
+    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+        mallopt(M_MMAP_THRESHOLD, 1 << 20)
 
 
 def _limit_pauses(master: Arbiter) -> None:

@@ -13,12 +13,16 @@ from types import TracebackType
 
 from image_jobs import ROOT
 
+SERVE = (sys.executable, "-W", "error", "-m", "container", "serve")
+
 
 class RunningServer:
     """`python -m container serve` on a base folder; its log goes to a file, so it never waits for a reader."""
 
-    def __init__(self, base: Path, folder: Path, nginx: bool = True, **environment: str) -> None:
+    def __init__(self, base: Path, folder: Path, nginx: bool = True, command: tuple[str, ...] = SERVE,
+                 **environment: str) -> None:
         self.port, self.log = _free_port(), folder / "log"
+        self._command = command
         self._environment = {
             **os.environ, "SAGEMAKER_BASE_DIR": str(base), "SAGEMAKER_BIND_TO_HOST": "127.0.0.1",
             "SAGEMAKER_BIND_TO_PORT": str(self.port), "MODEL_SERVER_WORKERS": "2", **environment,
@@ -29,9 +33,8 @@ class RunningServer:
     def __enter__(self) -> "RunningServer":
         """Start it and wait until it answers its health check."""
         with self.log.open("w") as log:
-            command = [sys.executable, "-W", "error", "-m", "container", "serve"]
             started = time.monotonic()
-            self.process = subprocess.Popen(command, cwd=ROOT, env=self._environment, stderr=log, stdout=log)
+            self.process = subprocess.Popen(self._command, cwd=ROOT, env=self._environment, stderr=log, stdout=log)
         wait_for(lambda: self.process.poll() is not None or self.is_healthy(), "the server to be healthy")
         self.seconds_to_ready = time.monotonic() - started
         assert self.process.poll() is None, self.log.read_text()

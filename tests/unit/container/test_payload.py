@@ -1,5 +1,6 @@
 """Requests: every form that is read, and every fault with its status, row and column."""
 
+import gzip
 import json
 
 import pytest
@@ -76,6 +77,27 @@ def test_the_reply_takes_the_form_asked_for(client, customer):
     assert post(client, rows, Accept="image/png").status_code == 406
 
 
+def test_the_request_chooses_what_is_told_of_a_row(client, customer):
+    both = post(client, [customer]).json["predictions"][0]
+    assert post(client, [customer], Accept="application/json; answer=label").json["predictions"] == [{"label": both["label"]}]
+    assert post(client, [customer], Accept="text/csv;answer=probability").text == f"{both['probability']}\n"
+    told = post(client, [customer], Accept="application/json;answer=probabilities").json["predictions"][0]
+    assert told["probabilities"]["yes"] == both["probability"] and abs(sum(told["probabilities"].values()) - 1) < 1e-6
+    assert len(post(client, [customer], Accept="text/csv;answer=probabilities").text.split(",")) == 4
+    assert post(client, [customer], Accept="text/csv;answer=everything").status_code == 406
+
+
+def test_the_best_liked_type_is_taken(client, customer):
+    reply = post(client, [customer], Accept="application/json;q=0.1, text/csv;q=0.9, image/png, application/jsonlines;q=0")
+    assert reply.content_type.startswith("text/csv")
+
+
+def test_configuration_chooses_what_is_told_unless_the_request_does(churn: Job, customer):
+    app = create_app(churn.base / "model", "run-1", LARGEST, answer="probability").test_client()
+    assert set(post(app, [customer]).json["predictions"][0]) == {"probability"}
+    assert set(post(app, [customer], Accept="*/*;answer=label").json["predictions"][0]) == {"label"}
+
+
 def test_the_run_is_named_in_every_reply(client, customer):
     assert post(client, [customer]).headers["X-Model-Run"] == "run-1"
     assert post(client, "{").headers["X-Model-Run"] == "run-1"
@@ -129,6 +151,36 @@ def test_a_bad_body_is_answered_400_with_its_reason(client, customer, case):
 def test_a_bad_cell_is_named_by_row_and_column(client, customer):
     reply = post(client, [customer, customer | {"account_length": "long"}])
     assert (reply.json["row"], reply.json["column"]) == (2, "account_length")
+
+
+@pytest.mark.parametrize(("charset", "encoding"), [("utf-16", "utf-16"), ("ISO-8859-1", "latin-1"), ('"UTF-8"', "utf-8")])
+def test_the_body_is_read_in_its_charset(client, customer, charset, encoding):
+    named = [customer | {"state": "\xe4"}]
+    body = json.dumps(named, ensure_ascii=False).encode(encoding)
+    assert post(client, body, f"application/json; charset={charset}").json == post(client, named).json
+
+
+@pytest.mark.parametrize("charset", ["idna", "zip", "x", "utf-7", "\0"])
+def test_another_charset_is_answered_415(client, charset):
+    assert post(client, b"x", f"text/csv; charset={charset}").status_code == 415
+
+
+def test_gzip_is_unpacked_up_to_the_limit(client, customer):
+    body, packed = json.dumps([customer]).encode(), {"Content-Encoding": "gzip"}
+    expected = post(client, [customer]).json
+    assert post(client, gzip.compress(body), **packed).json == expected
+    assert post(client, gzip.compress(body[:50]) + gzip.compress(body[50:]), **packed).json == expected
+    assert post(client, gzip.compress(b" " * (LARGEST + 1)), **packed).status_code == 413
+    for lie, words in ((body, "no gzip"), (gzip.compress(body)[:-9], "ends too early"), (gzip.compress(body) + b"x", "gzip")):
+        reply = post(client, lie, **packed)
+        assert reply.status_code == 400 and words in reply.json["error"]
+    assert post(client, body, **{"Content-Encoding": "br"}).status_code == 415
+
+
+def test_a_header_that_repeats_a_name_costs_no_more_than_its_length(client, customer):
+    names = ["state"] * 10_000
+    reply = post(client, {"columns": names, "data": []})
+    assert reply.status_code == 400 and "state is named twice" in reply.json["error"]
 
 
 @pytest.mark.parametrize("kind", ["application/xml", "image/png", None])

@@ -6,16 +6,15 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from typing import Any
 
 import pytest
 from image_jobs import ROOT, Job
-from running_server import RunningServer
+from running_server import RunningServer, wait_for
 
 from container.errors import Refused
 from container.serve import gunicorn_options
@@ -36,7 +35,7 @@ def port(server: RunningServer) -> int:
     return server.port
 
 
-def ask(port: int, method: str, path: str, body: str | bytes | None = None, kind: str = "text/csv",
+def ask(port: int, method: str, path: str, body: Any = None, kind: str = "text/csv",
         **headers: str) -> http.client.HTTPResponse:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     connection.request(method, path, body, headers | ({"Content-Type": kind} if body is not None else {}))
@@ -75,6 +74,69 @@ def test_faults_are_answered_with_a_reason(port, method, path, body, status):
 def test_another_type_and_a_body_too_large_are_refused(port):
     assert ask(port, "POST", "/invocations", "<x/>", "application/xml").status == 415
     assert ask(port, "POST", "/invocations", "1" * (6 * 1024 * 1024 + 1)).status == 413
+
+
+def test_chunked_gzip_and_a_body_of_the_largest_size_are_read(port, churn: Job):
+    body = (churn.outputs / "golden" / "golden.csv").read_bytes()
+    expected = ask(port, "POST", "/invocations", body).text
+    packed = {"Content-Encoding": "gzip"}
+    assert ask(port, "POST", "/invocations", gzip.compress(body), **packed).text == expected
+    assert ask(port, "POST", "/invocations", iter([body[:100], body[100:]])).text == expected
+    assert ask(port, "POST", "/invocations", gzip.compress(b"1" * (6 << 20) + b"1"), **packed).status == 413
+    header, *rows = body.splitlines()
+    large = b"\n".join(rows * (((6 << 20) - 10_000) // len(body)))
+    assert len(json.loads(ask(port, "POST", "/invocations", large).text)["predictions"]) == large.count(b"\n") + 1
+
+
+def test_a_worker_that_crashes_is_replaced(server: RunningServer):
+    first, second = server.workers()
+    os.kill(first, signal.SIGKILL)
+    wait_for(lambda: len(server.workers()) == 2 and first not in server.workers(), "a new worker")
+    assert second in server.workers() and ask(server.port, "GET", "/ping").status == 200
+
+
+def test_two_workers_take_less_than_200_mb_and_are_ready_soon(server: RunningServer):
+    assert server.memory() < 200e6
+    # Under a second on an idle machine; tests share theirs.
+    assert server.seconds_to_ready < 5
+
+
+SLOW = """
+import threading
+
+def predict_fn(rows, model):
+    print("under way", flush=True)
+    threading.Event().wait(1)
+    return model.scores(rows)
+"""
+
+
+@pytest.mark.parametrize("nginx", BOTH)
+def test_a_stop_answers_the_requests_under_way(churn: Job, tmp_path, nginx):
+    (tmp_path / "slow.py").write_text(SLOW)
+    body = (churn.outputs / "golden" / "golden.csv").read_text()
+    with ThreadPoolExecutor(2) as pool, RunningServer(churn.base, tmp_path, nginx, MODEL_SERVER_HOOKS=str(tmp_path / "slow.py")) as server:
+        replies = [pool.submit(ask, server.port, "POST", "/invocations", body) for _ in range(2)]
+        wait_for(lambda: server.log.read_text().count("under way") == 2, "both requests to be under way")
+        server.process.send_signal(signal.SIGTERM)
+        assert [reply.result().status for reply in replies] == [200, 200]
+        assert server.process.wait(10) == 0
+    assert not server.is_healthy()
+
+
+def test_the_log_is_json_and_holds_nothing_of_a_request(churn: Job, tmp_path):
+    (tmp_path / "broken.py").write_text("def predict_fn(rows, model):\n    raise ValueError(f'secret {rows}')\n")
+    row = (churn.outputs / "golden" / "golden.csv").read_text().splitlines()[1]
+    command = (sys.executable, "-m", "container", "serve")
+    with RunningServer(churn.base, tmp_path, command=command, MODEL_SERVER_HOOKS=str(tmp_path / "broken.py")) as server:
+        assert ask(server.port, "POST", "/invocations", row.replace(",145,", ",secret,")).status == 400
+        failed = ask(server.port, "POST", "/invocations", row)
+        assert failed.status == 500 and "secret" not in failed.text and "Traceback" not in failed.text
+    lines = [json.loads(line) for line in server.log.read_text().splitlines()]
+    assert {"status": 400, "row": 1, "column": "account_length"}.items() <= next(line for line in lines if line["message"] == "refused").items()
+    fault = next(line for line in lines if "trace" in line)
+    assert fault["error"] == "ValueError" and "broken.py:2 predict_fn" in fault["trace"][-1]
+    assert "secret" not in server.log.read_text() and "147.5" not in server.log.read_text()
 
 
 def test_serving_through_onnx_imports_neither_pandas_nor_scikit_learn(churn: Job):
