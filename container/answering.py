@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from container.hooks import Hooks
+from container.hooks import NO_HOOKS, Hooks
 from container.media import JSON, read_accept
 from container.payload import read_payload
 from container.predictor import SCHEMA_FILE, load_predictor, score
@@ -24,7 +24,7 @@ class Answering:
         self._model = hooks.model_fn(str(folder)) if hooks.model_fn else load_predictor(folder)
         # Without a proxy requests come on several threads, and a user's step need not be made for that.
         self._turn = Lock()
-        if hooks == Hooks():
+        if hooks == NO_HOOKS:
             self._predict(encode_rows([[None]] * len(self._schema.features), self._schema))
         read_accept(None, answer)
 

@@ -9,14 +9,14 @@ from werkzeug.exceptions import HTTPException
 
 from container.answering import Answering
 from container.errors import CellRefused, NotAcceptable, Refused, TooLarge, TooSlow, UnsupportedType
-from container.hooks import Hooks
+from container.hooks import NO_HOOKS, Hooks
 from container.invocations import FAULT, PATH, Invocations
 
 STATUS = {Refused: 400, NotAcceptable: 406, TooSlow: 408, TooLarge: 413, UnsupportedType: 415}
 log = logging.getLogger("gunicorn.error")
 
 
-def create_app(folder: Path, run: str, largest_body: int, hooks: Hooks = Hooks(), answer: str = "both") -> Flask:
+def create_app(folder: Path, run: str, largest_body: int, hooks: Hooks = NO_HOOKS, answer: str = "both") -> Flask:
     """Return the application with its model loaded and proven able to answer.
 
     There is no application without a model, so /ping can only answer when there is one.

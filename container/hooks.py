@@ -27,6 +27,7 @@ class Hooks:
     output_fn: Hook = None
 
 
+NO_HOOKS = Hooks()
 NAMES = tuple(field.name for field in fields(Hooks))
 
 
@@ -41,7 +42,7 @@ def hooks_file() -> Path | None:
 def load_hooks(file: Path | None) -> Hooks:
     """Return the steps that a file defines; refuse one that cannot be imported or defines none."""
     if file is None:
-        return Hooks()
+        return NO_HOOKS
     spec = importlib.util.spec_from_file_location("user_inference", file)
     if spec is None or spec.loader is None:
         raise Refused(f"{file} is no Python file; hooks are functions of one")

@@ -77,7 +77,7 @@ class Master(Arbiter):
     def manage_workers(self) -> None:
         """Keep the workers at their number; end when the proxy has ended, for nobody reaches them then."""
         if self._shield and self._shield.has_ended:
-            raise HaltServer(f"nginx ended; its reason stands above. Is the port taken?", 1)
+            raise HaltServer("nginx ended; its reason stands above. Is the port taken?", 1)
         super().manage_workers()
 
     def stop(self, graceful: bool = True) -> None:

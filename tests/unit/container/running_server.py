@@ -63,6 +63,10 @@ class RunningServer:
         """Return the process ids of the workers that run."""
         return sorted(pid for pid in self._children() if "python" in Path(f"/proc/{pid}/cmdline").read_text())
 
+    def proxy(self) -> int:
+        """Return the process id of nginx."""
+        return next(pid for pid in self._children() if "nginx" in Path(f"/proc/{pid}/cmdline").read_text())
+
     def memory(self) -> int:
         """Return the bytes of memory that the workers hold."""
         pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.workers()]

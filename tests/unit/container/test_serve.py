@@ -124,6 +124,18 @@ def test_a_stop_answers_the_requests_under_way(churn: Job, tmp_path, nginx):
     assert not server.is_healthy()
 
 
+@NGINX
+def test_nginx_ends_with_a_server_that_is_killed_and_a_server_with_its_nginx(churn: Job, tmp_path):
+    server = RunningServer(churn.base, tmp_path)
+    with pytest.raises(AssertionError), server:  # it does not end well
+        server.process.kill()
+        wait_for(lambda: not server.is_healthy(), "nginx to end")
+    with pytest.raises(AssertionError), server:
+        os.kill(server.proxy(), signal.SIGKILL)
+        assert server.process.wait(10) == 1
+    assert "nginx ended" in server.log.read_text()
+
+
 def test_the_log_is_json_and_holds_nothing_of_a_request(churn: Job, tmp_path):
     (tmp_path / "broken.py").write_text("def predict_fn(rows, model):\n    raise ValueError(f'secret {rows}')\n")
     row = (churn.outputs / "golden" / "golden.csv").read_text().splitlines()[1]
