@@ -8,6 +8,8 @@ from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderNam
 from gunicorn.workers.gthread import ThreadWorker
 from gunicorn.workers.sync import SyncWorker
 
+from container.proxied_connection import ProxiedConnection
+
 
 class RefusesWithReason:
     """Replaces gunicorn's pages of HTML, and its 501 for what only the client can mend."""
@@ -32,6 +34,10 @@ class RefusesWithReason:
 
 class ShieldedWorker(RefusesWithReason, SyncWorker):
     """Takes one request at a time, from a proxy that has read it whole."""
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        """Answer one request."""
+        super().handle(listener, ProxiedConnection(client), addr)
 
 
 class OpenWorker(RefusesWithReason, ThreadWorker):
