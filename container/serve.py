@@ -22,7 +22,6 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
 
 from container import proxy
-from container.app import create_app
 from container.errors import Misused, Refused
 from container.failure import report
 from container.hooks import hooks_file, load_hooks
@@ -49,6 +48,9 @@ class Server(BaseApplication):
     def load(self) -> Any:
         """Return the application with the model loaded; without one the whole server ends."""
         try:
+            # Only workers need it: the master's copy of what it imports would be a quarter of all memory.
+            from container.app import create_app
+
             hooks = load_hooks(hooks_file())
             app = create_app(model_folder(), os.environ.get("MODEL_RUN", ""), self._largest_body, hooks, self._answer)
         except Exception as error:

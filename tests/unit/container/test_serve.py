@@ -64,7 +64,8 @@ def test_many_requests_at_once_get_the_same_answer(port, churn: Job):
 
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
-    [("POST", "/invocations", "a,b", 400), ("GET", "/nothing", None, 404), ("GET", "/invocations", None, 405)],
+    [("POST", "/invocations", "a,b", 400), ("GET", "/nothing", None, 404), ("GET", "/invocations", None, 405),
+     ("POST", "/nothing", "x" * 1_000_000, 404)],  # refused unread: the refusal must still arrive
 )
 def test_faults_are_answered_with_a_reason(port, method, path, body, status):
     reply = ask(port, method, path, body)
