@@ -30,7 +30,7 @@ from container.paths import model_folder
 from container.proxy import PATIENCE, Proxy
 
 THREADS = 16
-M_MMAP_THRESHOLD = -3
+M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # of mallopt(3)
 
 
 class Server(BaseApplication):
@@ -123,9 +123,10 @@ def gunicorn_options() -> dict[str, Any]:
 
 
 def _give_large_buffers_back() -> None:
-    """Have the C library return large buffers when they are free: by default it learns to keep them, megabytes a worker."""
+    """Have the C library return large buffers when they are free: by default it learns to keep them, and for each thread."""
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
         mallopt(M_MMAP_THRESHOLD, 1 << 20)
+        mallopt(M_ARENA_MAX, 1)
 
 
 def _limit_pauses(master: Arbiter) -> None:
