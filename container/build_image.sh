@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Build one image of container/Dockerfile: container/build_image.sh TARGET IMAGE_URI
+# With docker where its daemon answers, else with buildah. BUILD_OPTIONS holds further words for either.
 set -euo pipefail
 
 if [ "$#" -ne 2 ]; then
@@ -8,6 +9,16 @@ if [ "$#" -ne 2 ]; then
 fi
 
 cd "$(dirname "$0")/.."
-# SageMaker and Lambda refuse manifests with attestations.
-docker build --platform linux/amd64 --provenance=false --sbom=false \
+read -ra options <<<"${BUILD_OPTIONS:-}"
+if docker version >/dev/null 2>&1; then
+  # SageMaker and Lambda refuse manifests with attestations.
+  tool=(docker build --provenance=false --sbom=false)
+elif command -v buildah >/dev/null; then
+  # Docker's own manifest: OCI's knows no health check.
+  tool=(buildah build --format docker --layers)
+else
+  echo "build_image.sh: neither docker (with a daemon that answers) nor buildah is here; on Debian: apt-get install buildah" >&2
+  exit 1
+fi
+"${tool[@]}" --platform linux/amd64 ${options[@]+"${options[@]}"} \
   --target "$1" --file container/Dockerfile --tag "$2" .

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Print the tag that stands for a target's content: container/content_tag.sh TARGET
-# The first 40 hex digits of a sha256 over the Dockerfile and the files that the target copies.
+# The first 40 hex digits of a sha256 over the Dockerfile, the context's rules and every file that the target may copy.
 set -euo pipefail
 
 case "${1:-}" in
@@ -10,10 +10,17 @@ case "${1:-}" in
 esac
 
 cd "$(dirname "$0")/.."
-{ echo "$1"; echo container/Dockerfile; find "$folder" -type f ! -name '*.pyc'; } |
+# What .dockerignore leaves out is no content: scripts, READMEs, hidden and compiled files.
+{
+  echo "$1"
+  printf '%s\n' .dockerignore container/Dockerfile
+  find "$folder" -name '.*' -prune -o -name __pycache__ -prune -o \
+    \( -type f -o -type l \) ! -name '*.pyc' ! -name '*.md' ! -path 'container/*.sh' -print
+} |
   LC_ALL=C sort -u |
   while IFS= read -r file; do
     echo "$file"
+    if [ -x "$file" ]; then echo executable; fi
     if [ -f "$file" ]; then sha256sum <"$file"; fi
   done |
   sha256sum | cut -c1-40

@@ -12,7 +12,7 @@ from dockerfile_parse.util import WordSplitter
 PIP_INSTALL = re.compile(
     r"(?:\w+=\S+ )*(?:\S*python[\d.]* (?:-\w+ )+|uv )?(?:\S*/)?pip[\d.]* (?:-\S+ )*install (.*)")
 WITHOUT_EFFECT = ("--no-cache-dir", "--no-cache", "--upgrade", "-U", "--quiet", "-q", "--no-compile", "--no-input",
-                  "--disable-pip-version-check", "--prefer-binary", "--system", "--user", "--break-system-packages")
+                  "--disable-pip-version-check", "--prefer-binary", "--no-index", "--system", "--user", "--break-system-packages")
 Reader = Callable[[str], tuple[str, str]]
 
 
@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Arguments(add_help=False, allow_abbrev=False)
     parser.add_argument("-r", "--requirement", "--requirements", action="append", default=[])
     parser.add_argument("--root-user-action", "--timeout", "--retries", "--progress-bar")
+    parser.add_argument("-f", "--find-links")  # wheels of another stage: here they come from the index
     parser.add_argument("--no-deps", action="store_true")
     for flag in WITHOUT_EFFECT:
         parser.add_argument(flag, action="store_true")

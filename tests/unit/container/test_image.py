@@ -3,11 +3,18 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 from image_jobs import ROOT
+
+from container.health import is_healthy
 
 
 def instructions() -> list[tuple[str, str]]:
@@ -17,11 +24,23 @@ def instructions() -> list[tuple[str, str]]:
 
 def test_the_dockerfile_has_two_targets_on_one_base():
     stages = [rest for name, rest in instructions() if name == "FROM"]
-    assert stages == ["python:3.13-slim AS base", "base AS api", "base AS model"]
+    assert stages == ["python:3.13-slim AS base", "base AS api-wheels", "base AS api", "base AS model-wheels", "base AS model"]
+
+
+def test_the_images_take_packages_from_wheels_that_another_stage_made():
+    installing = [rest for name, rest in instructions() if name == "RUN" and " pip install " in rest]
+    assert len(installing) == 2
+    assert all("from=" in line and "--no-index" in line and "--no-cache-dir" in line for line in installing)
+
+
+def test_only_the_image_that_may_gives_up_root():
+    """SageMaker expects root and Lambda does not: docs/decisions/image-user.md."""
+    assert [rest for name, rest in instructions() if name == "USER"] == ["10001"]
 
 
 def test_the_dockerfile_keeps_to_instructions_that_every_engine_reads():
-    assert {name for name, _ in instructions()} == {"FROM", "ENV", "WORKDIR", "COPY", "RUN", "ENTRYPOINT", "CMD"}
+    assert {name for name, _ in instructions()} == {
+        "FROM", "ENV", "WORKDIR", "COPY", "RUN", "USER", "HEALTHCHECK", "ENTRYPOINT", "CMD"}
     for name, rest in instructions():
         if name == "COPY":
             source = rest.split()[0]
@@ -46,6 +65,27 @@ def test_the_programs_import_nothing_outside_their_folder_but_requirements():
             assert module in allowed or module in __import__("sys").stdlib_module_names, f"{path.name}: {module}"
 
 
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+@contextmanager
+def answering(port: int, status: int) -> Iterator[None]:
+    """Answer GET /ping with a status while the block runs."""
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status if self.path == "/ping" else 404)
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", port), Answer) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        yield
+        thread.join()
+
+
 def run_script(name: str, *arguments: str, root: Path = ROOT, path: str | None = None) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **({"PATH": path} if path else {})}
     return subprocess.run(["bash", str(root / "container" / name), *arguments], env=environment,
@@ -59,6 +99,7 @@ def test_scripts_without_arguments_say_how_to_call_them(name):
 
 
 def test_the_tag_changes_when_and_only_when_copied_content_does(tmp_path):
+    shutil.copy(ROOT / ".dockerignore", tmp_path)
     for folder in ("container", "api"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
 
@@ -68,11 +109,23 @@ def test_the_tag_changes_when_and_only_when_copied_content_does(tmp_path):
     model, api = tags()
     assert re.fullmatch("[0-9a-f]{40}", model) and re.fullmatch("[0-9a-f]{40}", api) and model != api
     (tmp_path / "other.py").write_text("x")
+    (tmp_path / "container" / "notes.md").write_text("x")
+    (tmp_path / "container" / ".hidden").write_text("x")
     (tmp_path / "container" / "__pycache__").mkdir()
     (tmp_path / "container" / "__pycache__" / "train.pyc").write_text("x")
     assert tags() == [model, api]
     (tmp_path / "container" / "train.py").write_text("x")
     assert tags()[0] != model and tags()[1] == api
+    (tmp_path / ".dockerignore").write_text("x")
+    assert tags()[1] != api
+
+
+def test_the_health_check_is_well_only_where_ping_answers():
+    port = free_port()
+    assert not is_healthy(port)
+    for status, well in ((200, True), (503, False)):
+        with answering(port, status):
+            assert is_healthy(port) is well
 
 
 FAKE = """#!/usr/bin/env bash
@@ -94,8 +147,17 @@ def calls(tmp_path, monkeypatch):
 def test_build_asks_for_one_target_without_attestations(calls):
     assert run_script("build_image.sh", "api", "host/name:tag").returncode == 0
     assert calls.read_text().splitlines() == [
-        "docker build --platform linux/amd64 --provenance=false --sbom=false --target api "
+        "docker version", "docker build --provenance=false --sbom=false --platform linux/amd64 --target api "
         "--file container/Dockerfile --tag host/name:tag ."]
+
+
+def test_build_takes_buildah_where_no_daemon_answers(calls):
+    (calls.parent / "docker").write_text("#!/usr/bin/env bash\nexit 1\n")
+    (calls.parent / "buildah").write_text(FAKE.format(name="buildah"))
+    (calls.parent / "buildah").chmod(0o755)
+    assert run_script("build_image.sh", "model", "name:tag").returncode == 0
+    assert calls.read_text().splitlines() == [
+        "buildah build --format docker --layers --platform linux/amd64 --target model --file container/Dockerfile --tag name:tag ."]
 
 
 def test_push_prints_the_image_by_digest_and_nothing_else(calls):
@@ -104,6 +166,19 @@ def test_push_prints_the_image_by_digest_and_nothing_else(calls):
     said = calls.read_text()
     assert "docker login --username AWS --password-stdin host" in said and "secret" not in said
     assert "docker push host/name:tag" in said and "--repository-name name --image-ids imageTag=tag" in said
+
+
+def test_push_creates_a_repository_that_is_missing(calls):
+    (calls.parent / "aws").write_text(f"""#!/usr/bin/env bash
+echo "aws $*" >> "$CALLS"
+case "$2" in
+  create-repository) touch {calls.parent}/made ;;
+  describe-images) [ -f {calls.parent}/made ] || {{ echo RepositoryNotFoundException >&2; exit 254; }}; echo sha256:abc ;;
+esac
+""")
+    ended = run_script("push_image.sh", "host/name:tag")
+    assert ended.returncode == 0 and ended.stdout == "host/name@sha256:abc\n"
+    assert "create-repository --repository-name name --image-tag-mutability IMMUTABLE" in calls.read_text()
 
 
 @pytest.mark.parametrize(("found", "code"), [("echo sha256:abc", 0), ("echo ImageNotFoundException >&2; exit 254", 254)])
