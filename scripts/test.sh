@@ -11,20 +11,8 @@ marks="not slow"
 
 bash scripts/setup.sh
 
-# Each requirements file is resolved on its own, so programs with their own file are tested in their own environment.
-environment() { # NAME REQUIREMENTS...: makes build/env/NAME with the files' packages
-  local name=$1 folder=build/env/$1 wanted arguments=()
-  shift
-  for file in "$@"; do arguments+=(--requirement "$file"); done
-  wanted=$(cat "$@")
-  [ "$(cat "$folder/installed" 2> /dev/null)" != "$wanted" ] || return 0
-  echo "test: installing $name" >&2
-  rm -rf "$folder"
-  .venv/bin/python -m uv venv --quiet --python .venv/bin/python "$folder"
-  .venv/bin/python -m uv pip install --quiet --compile-bytecode --python "$folder/bin/python" "${arguments[@]}"
-  echo "$wanted" > "$folder/installed"
-}
-
+# shellcheck source=scripts/environment.sh
+. scripts/environment.sh
 environment test requirements/local.txt requirements/test.txt
 environment image container/requirements.txt requirements/pytest.txt
 environment workflow requirements/build.txt requirements/pytest.txt
@@ -35,4 +23,10 @@ build/env/image/bin/python -m pytest tests/unit/container -m "$marks" || status=
 build/env/workflow/bin/python -m pytest tests/unit/model -m "$marks" || status=1
 build/env/test/bin/python -m pytest tests/unit/api tests/unit/custom_resource tests/unit/scripts tests/unit/test_docs.py tests/templates tests/local \
   -m "$marks" "$@" || status=1
+if [ "$full" -eq 1 ]; then
+  images=0
+  bash scripts/test-images.sh || images=$?
+  # 3: no container engine here; it has said what is missing.
+  [ "$images" -eq 0 ] || [ "$images" -eq 3 ] || status=1
+fi
 exit "$status"
