@@ -1,0 +1,5 @@
+"""What goes wrong while measuring."""
+
+
+class BenchmarkError(Exception):
+    """A stack that cannot be installed, started or asked, or answers wrongly; the message says which and why."""

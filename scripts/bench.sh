@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Measures this image's programs: serving beside other frameworks, training and preparing at several sizes.
+# Usage: scripts/bench.sh serving|training|prepare [options]      --help after the name shows them
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+usage() { echo "usage: scripts/bench.sh serving|training|prepare [options]" >&2; exit 2; }
+case "${1:-}" in
+  serving) module=benchmarks.serving ;;
+  training | prepare) module="benchmarks.jobs" ;;
+  *) usage ;;
+esac
+
+bash scripts/setup.sh
+# shellcheck source=scripts/environment.sh
+. scripts/environment.sh
+environment image container/requirements.txt requirements/pytest.txt
+if [ "$1" = serving ]; then
+  shift
+  # One that cannot be installed is reported by name in the table, and the run fails.
+  for stack in seed litserve mlserver bentoml; do
+    environment "bench-$stack" "requirements/bench-$stack.txt" || echo "bench: requirements/bench-$stack.txt could not be installed" >&2
+  done
+fi
+exec build/env/image/bin/python -m "$module" "$@"
