@@ -1,0 +1,61 @@
+"""One program of the image over one base folder, with the time and the memory that it took."""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.jobs.rows import write_rows
+from benchmarks.serving.errors import BenchmarkError
+from benchmarks.serving.model import CONFIG, HANDED_ON, PYTHON, ROOT
+from benchmarks.serving.processes import family, resident_mb
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a program took: from its start to its end, and the most memory that it and its children held at once."""
+
+    seconds: float
+    peak_mb: float
+
+
+def prepared(base: Path, rows: int) -> None:
+    """Make a base folder with rows for prepare."""
+    shutil.rmtree(base, ignore_errors=True)
+    for folder in ("data/train", "config"):
+        (base / "processing" / "input" / folder).mkdir(parents=True)
+    write_rows(base / "processing/input/data/train/rows.csv", rows)
+    (base / "processing/input/config/config.json").write_text(json.dumps(CONFIG))
+
+
+def handed_on(base: Path) -> None:
+    """Put what prepare wrote where train reads it; moved, since millions of rows need not be there twice."""
+    for output, name in HANDED_ON.items():
+        target = base / "input" / "data" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(base / "processing" / "output" / output, target)
+
+
+def run(base: Path, program: str) -> Cost:
+    """Run a program; raises BenchmarkError with what it said when it fails."""
+    began = time.perf_counter()
+    log = base / f"{program}.log"
+    with log.open("wb") as out:
+        job = subprocess.Popen([PYTHON, "-m", "container", program], cwd=ROOT, stdout=out, stderr=out,
+                               env={**os.environ, "SAGEMAKER_BASE_DIR": str(base)})
+    peak = 0.0
+    while True:
+        pid, status, usage = os.wait4(job.pid, os.WNOHANG)
+        if pid:
+            break
+        peak = max(peak, resident_mb(family(job.pid)))
+        time.sleep(0.05)
+    seconds = time.perf_counter() - began
+    job.returncode = os.waitstatus_to_exitcode(status)
+    if job.returncode:
+        raise BenchmarkError(f"python -m container {program} ended with {job.returncode}: {log.read_text()[-1500:].strip()}")
+    # Sampling may miss a short peak of the program itself, which the system knows.
+    return Cost(seconds, max(peak, usage.ru_maxrss * 1024 / 1e6))

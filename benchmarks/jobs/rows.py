@@ -1,0 +1,28 @@
+"""Synthetic rows in the sample's schema, as many as are asked for.
+
+Each is put together from three customers: what hardly bears on the label comes from two of them, the rest and the
+label from the third. Rows are so nearly all different, and there is as much to learn as in the sample.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.serving.model import SAMPLE
+
+PARTS = (slice(0, 3), slice(3, 12), slice(12, 15), slice(15, None))  # the second and fourth belong together
+CHUNK = 200_000
+
+
+def write_rows(file: Path, count: int, seed: int = 7) -> None:
+    """Write a CSV file with a header; the same count and seed give the same bytes."""
+    header, *lines = SAMPLE.read_text().splitlines()
+    cells = [line.split(",") for line in lines]
+    parts = [[",".join(row[part]) for row in cells] for part in PARTS]
+    source = np.random.default_rng(seed)
+    with file.open("w") as out:
+        out.write(header + "\n")
+        for start in range(0, count, CHUNK):
+            chosen = source.integers(len(cells), size=(3, min(CHUNK, count - start))).tolist()
+            out.writelines(f"{parts[0][one]},{parts[1][two]},{parts[2][three]},{parts[3][two]}\n"
+                           for one, two, three in zip(*chosen, strict=True))
