@@ -19,7 +19,7 @@ environment workflow requirements/build.txt requirements/pytest.txt
 
 status=0
 PYTHON=build/env/test/bin/python bash scripts/check.sh || status=1
-build/env/image/bin/python -m pytest tests/unit/container -m "$marks" || status=1
+build/env/image/bin/python -m pytest tests/unit/container tests/unit/benchmarks -m "$marks" || status=1
 build/env/workflow/bin/python -m pytest tests/unit/model -m "$marks" || status=1
 build/env/test/bin/python -m pytest tests/unit/api tests/unit/custom_resource tests/unit/scripts tests/unit/test_docs.py tests/templates tests/local \
   -m "$marks" "$@" || status=1
