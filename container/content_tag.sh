@@ -15,7 +15,7 @@ cd "$(dirname "$0")/.."
   echo "$1"
   printf '%s\n' .dockerignore container/Dockerfile
   find "$folder" -name '.*' -prune -o -name __pycache__ -prune -o \
-    \( -type f -o -type l \) ! -name '*.pyc' ! -name '*.md' ! -path 'container/*.sh' -print
+    \( -type f -o -type l \) ! -name '*.pyc' ! -name '*.md' ! -name '*.sh' -print
 } |
   LC_ALL=C sort -u |
   while IFS= read -r file; do

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Measures this image's programs: serving beside other frameworks, training and preparing at several sizes.
-# Usage: scripts/bench.sh serving|training|prepare [options]      --help after the name shows them
+# Usage: scripts/bench.sh NAME [options]   (serving, training or prepare; --help after the name shows its options)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-usage() { echo "usage: scripts/bench.sh serving|training|prepare [options]" >&2; exit 2; }
+usage() { echo "usage: scripts/bench.sh NAME [options]   (serving, training or prepare)" >&2; exit 2; }
 case "${1:-}" in
   serving) module=benchmarks.serving ;;
   training | prepare) module="benchmarks.jobs" ;;
