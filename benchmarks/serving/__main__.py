@@ -5,9 +5,9 @@ The machine's own noise is larger than most differences: only ratios within a ru
 """
 
 import argparse
+import os
 import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
@@ -18,7 +18,7 @@ from benchmarks.serving.errors import BenchmarkError
 from benchmarks.serving.load import Measured, load, tool
 from benchmarks.serving.model import ROOT, train, unseen_rows
 from benchmarks.serving.pipeline import probabilities, save
-from benchmarks.serving.report import Record, document, lines, write
+from benchmarks.serving.report import FRAMEWORKS, Record, document, lines, write
 from benchmarks.serving.server import Server
 from benchmarks.serving.stacks import REFERENCE, STACKS, WORKERS, Row, Stack
 
@@ -147,12 +147,22 @@ def options(words: list[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
+def versions() -> dict[str, str]:
+    """Return what each environment of another stack is pinned to: the packages that the table is about."""
+    names = {"seed": ("flask", "gunicorn", "pandas", "scikit-learn"), **{name: (name,) for name in FRAMEWORKS}}
+    lines = {stack: (ROOT / "requirements" / f"bench-{stack}.txt").read_text().splitlines() for stack in names}
+    return {name: line.partition("==")[2].split()[0] for stack, wanted in names.items() for name in wanted
+            for line in lines[stack] if line.startswith(f"{name}==")}
+
+
 def main() -> int:
     """Print the table and write build/bench/serving.json; 1 when a stack could not be measured."""
     asked = options(sys.argv[1:])
     stacks = [stack for stack in STACKS if asked.only is None or stack.name in asked.only]
-    setting = {"rounds": asked.rounds, "seconds": asked.seconds, "workers": WORKERS, "load": tool(),
-               "nginx": nginx.found() is not None, "scikit-learn": version("scikit-learn")}
+    setting = {"rounds": asked.rounds, "seconds": asked.seconds, "workers": WORKERS, "load": tool(), "nginx": nginx.found() is not None,
+               "versions": versions(), "cores": os.cpu_count(), "busy": round(os.getloadavg()[0], 1)}
+    if setting["busy"] > 0.5:
+        tell(f"this machine is busy (load {setting['busy']}): rates will be low, latencies high and ratios rough")
     if not setting["nginx"]:
         tell("nginx is not installed: the reference and the seed's way answer without it (on Debian: apt-get install nginx-light)")
     try:
@@ -162,7 +172,9 @@ def main() -> int:
         return 1
     reference = run.records.pop(REFERENCE.name)
     found = document(reference, run.records, run.failures, setting)
-    print("\n".join([f"load: {setting['load']}, single rows, {WORKERS} workers each, {asked.rounds} rounds of {asked.seconds} s", *lines(found)]))
+    print(f"load: {setting['load']}, single rows, {WORKERS} workers each, {asked.rounds} rounds of {asked.seconds} s")
+    print("; ".join(f"{name} {number}" for name, number in setting["versions"].items()))
+    print("\n".join(lines(found)))
     write(found, Path(FOLDER / "serving.json"))
     tell("figures are in build/bench/serving.json")
     return 1 if run.failures else 0

@@ -8,6 +8,7 @@ import pytest
 from local.engines.dockerfile import Build, DockerfileError
 from local.engines.image import pack
 
+ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = """
 FROM python:3.13-slim AS base
 ENV HOME_FOLDER=/opt/program \\
@@ -143,3 +144,11 @@ def test_an_unknown_target_is_refused_with_the_known_ones(context: Path) -> None
 def test_a_new_entrypoint_drops_the_command_of_its_base(context: Path) -> None:
     write(context, 'FROM scratch AS a\nCMD ["x"]\nFROM a\nENTRYPOINT ["y"]\n')
     assert (read(context).stage().entrypoint, read(context).stage().cmd) == (["y"], [])
+
+
+@pytest.mark.parametrize("target", ["model", "api"])
+def test_the_repositorys_images_take_their_wheels_from_requirements_and_hold_only_what_runs(target: str) -> None:
+    stage = Build(ROOT / "container" / "Dockerfile", ROOT).stage(target)
+    folder = {"model": "container", "api": "api"}[target]
+    assert [requirement.file for requirement in stage.requirements] == [f"/opt/program/{folder}/requirements.txt"]
+    assert {path for path in stage.files if path.endswith((".sh", ".md", "Dockerfile")) or "/." in path} == set()

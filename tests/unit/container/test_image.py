@@ -111,10 +111,15 @@ def test_the_tag_changes_when_and_only_when_copied_content_does(tmp_path):
     (tmp_path / "other.py").write_text("x")
     (tmp_path / "container" / "notes.md").write_text("x")
     (tmp_path / "container" / ".hidden").write_text("x")
+    (tmp_path / "container" / "deeper").mkdir()
+    (tmp_path / "container" / "deeper" / "by_hand.sh").write_text("x")
     (tmp_path / "container" / "__pycache__").mkdir()
     (tmp_path / "container" / "__pycache__" / "train.pyc").write_text("x")
     assert tags() == [model, api]
     (tmp_path / "container" / "train.py").write_text("x")
+    assert tags()[0] != model and tags()[1] == api
+    model = tags()[0]
+    (tmp_path / "container" / "deeper" / "settings.conf").write_text("x")
     assert tags()[0] != model and tags()[1] == api
     (tmp_path / ".dockerignore").write_text("x")
     assert tags()[1] != api
