@@ -11,13 +11,10 @@ import time
 from pathlib import Path
 from statistics import median
 
-import pandas as pd
-
 from benchmarks.serving import nginx
 from benchmarks.serving.errors import BenchmarkError
 from benchmarks.serving.load import Measured, load, tool
-from benchmarks.serving.model import ROOT, train, unseen_rows
-from benchmarks.serving.pipeline import probabilities, save
+from benchmarks.serving.model import ROOT, expected, train, unseen_rows
 from benchmarks.serving.report import FRAMEWORKS, Record, document, lines, write
 from benchmarks.serving.server import Server
 from benchmarks.serving.stacks import REFERENCE, STACKS, WORKERS, Row, Stack
@@ -32,10 +29,10 @@ def tell(line: str) -> None:
     print(f"bench: {line}", file=sys.stderr, flush=True)
 
 
-def check(server: Server, rows: list[Row], expected: list[float]) -> None:
+def check(server: Server, rows: list[Row], right: list[float]) -> None:
     """Ask for rows one by one and all at once; raises BenchmarkError when a probability is not the pipeline's."""
     single = [server.probabilities([row])[0] for row in rows[:50]]
-    for found, wanted in ((single, expected[:50]), (server.probabilities(rows), expected)):
+    for found, wanted in ((single, right[:50]), (server.probabilities(rows), right)):
         if len(found) != len(wanted):
             raise BenchmarkError(f"it answered {len(found)} rows of {len(wanted)}")
         worst = max(abs(one - other) for one, other in zip(found, wanted, strict=True))
@@ -70,11 +67,11 @@ class Run:
         self.records = {stack.name: Record() for stack in (REFERENCE, *stacks)}
         self.failures: dict[str, str] = {}
 
-    def start(self, rows: list[Row], expected: list[float]) -> None:
+    def start(self, rows: list[Row], right: list[float]) -> None:
         """Start everything; a stack that fails or answers wrongly is put down and remembered."""
         self.reference.start()
         for server in self.servers:
-            self._tried(server, lambda server=server: (server.start(), check(server, rows, expected)))
+            self._tried(server, lambda server=server: (server.start(), check(server, rows, right)))
 
     def _tried(self, server: Server, action: object) -> None:
         if server.stack.name in self.failures:
@@ -123,12 +120,11 @@ def compare(stacks: list[Stack], rounds: int, seconds: int) -> Run:
     tell("training the model that all serve")
     train(FOLDER / "ml")
     rows = unseen_rows(1000)
-    frame = pd.DataFrame(rows)
-    expected = probabilities(save(FOLDER / "ml" / "model", frame), frame)
+    wanted = expected(FOLDER / "ml", rows)
     run = Run(stacks)
     try:
         tell(f"starting {', '.join(stack.name for stack in stacks)} and verifying their answers")
-        run.start(rows, expected)
+        run.start(rows, wanted)
         for turn in range(rounds + 1):
             tell(f"round {turn} of {rounds}" if turn else "warming up")
             run.round(rows[0], seconds if turn else 1, counts=bool(turn))

@@ -12,6 +12,7 @@ from benchmarks.serving.errors import BenchmarkError
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / "build" / "env" / "image" / "bin" / "python"
+PANDAS = ROOT / "build" / "env" / "bench-seed" / "bin" / "python"
 SAMPLE, TARGET, TRAINING_ROWS = ROOT / "data" / "churn.csv", "churn", 3333
 CONFIG = {"problem": {"type": "binary", "target": TARGET, "positive": "yes"}, "data": {"seed": 42}}
 HANDED_ON = {"train/train.csv": "train/train.csv", "validation/validation.csv": "validation/validation.csv",
@@ -34,11 +35,22 @@ def train(base: Path) -> None:
     _run(base, "train")
 
 
+def expected(base: Path, rows: list[dict[str, Any]]) -> list[float]:
+    """Make the pipeline that the other stacks serve and return its probabilities; raises BenchmarkError."""
+    return json.loads(_output([PANDAS, "-m", "benchmarks.serving.pipeline", base / "model"], json.dumps(rows)))
+
+
 def _run(base: Path, program: str) -> None:
-    environment = {**os.environ, "SAGEMAKER_BASE_DIR": str(base)}
-    ended = subprocess.run([PYTHON, "-m", "container", program], cwd=ROOT, env=environment, capture_output=True, text=True)
+    _output([PYTHON, "-m", "container", program], SAGEMAKER_BASE_DIR=str(base))
+
+
+def _output(words: list[Any], stdin: str = "", **variables: str) -> str:
+    if not Path(words[0]).exists():
+        raise BenchmarkError(f"{words[0]} is missing; bash scripts/bench.sh installs it")
+    ended = subprocess.run(words, cwd=ROOT, env={**os.environ, **variables}, input=stdin, capture_output=True, text=True)
     if ended.returncode:
-        raise BenchmarkError(f"python -m container {program} failed: {ended.stderr[-2000:]}")
+        raise BenchmarkError(f"{' '.join(map(str, words[1:4]))} failed: {ended.stderr[-2000:]}")
+    return ended.stdout
 
 
 def unseen_rows(count: int) -> list[dict[str, Any]]:

@@ -1,9 +1,12 @@
 """The scikit-learn pipeline that every stack but ours serves: this image's own estimator behind pandas' frames.
 
 One estimator for all, so that all must give the same answers and only the way to them differs.
+As a program it makes the pipeline, where pandas and skops are: python -m benchmarks.serving.pipeline MODEL_FOLDER
+reads rows as JSON records and prints their probabilities.
 """
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +44,7 @@ def assemble(estimator: Any, features: list[dict[str, Any]], sample: pd.DataFram
 
 
 def save(model: Path, sample: pd.DataFrame) -> Pipeline:
-    """Write the pipeline of a model folder for the stacks and return it; runs where skops is."""
+    """Write the pipeline of a model folder for the stacks and return it."""
     import skops.io
 
     file = model / "model.skops"  # this run has just trained it: its types need no second look
@@ -59,3 +62,11 @@ def load() -> Pipeline:
 def probabilities(pipeline: Pipeline, frame: pd.DataFrame) -> list[float]:
     """Return the positive class's probability of each row."""
     return [float(value) for value in pipeline.predict_proba(frame)[:, 1]]
+
+
+if __name__ == "__main__":
+    # Under its own name: what is pickled as a part of __main__ would be found by no stack.
+    from benchmarks.serving.pipeline import probabilities, save
+
+    rows = pd.DataFrame(json.load(sys.stdin))
+    json.dump(probabilities(save(Path(sys.argv[1]), rows), rows), sys.stdout)
