@@ -30,7 +30,7 @@ if ! answer="$(pushed_digest 2>&1)" && [[ "$answer" == *RepositoryNotFoundExcept
 fi
 
 tool=docker
-docker version >/dev/null 2>&1 || tool=podman # the images that buildah built are podman's
+docker version >/dev/null 2>&1 || tool=podman # as in build_image.sh
 aws ecr get-login-password | "$tool" login --username AWS --password-stdin "$host" >&2
 # Tags are immutable and name their content: where a push is refused, another build may have pushed this very image.
 "$tool" push "$uri" >&2 || echo "the push was refused; asking ECR whether the tag is there" >&2

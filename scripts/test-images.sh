@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds both images of container/Dockerfile and runs prepare, train, evaluate, serve and a prediction inside them.
-# Needs docker with a daemon that answers, or podman and buildah. Exit 0 passed, 1 failed, 2 misused, 3 cannot be tried here.
+# Needs docker with a daemon that answers, or podman. Exit 0 passed, 1 failed, 2 misused, 3 cannot be tried here.
 # Usage: scripts/test-images.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -19,7 +19,7 @@ mkdir -p build/images
 choose_engine() { # sets engine (the command that runs images) and BUILD_OPTIONS
   if docker version > /dev/null 2>&1; then
     engine=(docker)
-  elif command -v podman > /dev/null && command -v buildah > /dev/null; then
+  elif command -v podman > /dev/null; then
     engine=(podman)
     # Plain processes with this machine's network: what works in a virtual machine or container without further rights.
     [ "$(id -u)" -ne 0 ] || ! command -v runc > /dev/null || engine+=(--runtime runc --cgroup-manager cgroupfs)
@@ -27,8 +27,8 @@ choose_engine() { # sets engine (the command that runs images) and BUILD_OPTIONS
     BUILD_OPTIONS="--network host --pull=never"
     trust_as_here
   else
-    missing "neither docker with a daemon that answers nor podman with buildah is here." \
-      "On Debian: apt-get install podman buildah runc debootstrap. Then run this again."
+    missing "neither docker with a daemon that answers nor podman is here." \
+      "On Debian: apt-get install podman runc debootstrap. Then run this again."
   fi
   export BUILD_OPTIONS
 }

@@ -156,13 +156,13 @@ def test_build_asks_for_one_target_without_attestations(calls):
         "--file container/Dockerfile --tag host/name:tag ."]
 
 
-def test_build_takes_buildah_where_no_daemon_answers(calls):
+def test_build_takes_podman_where_no_daemon_answers(calls):
     (calls.parent / "docker").write_text("#!/usr/bin/env bash\nexit 1\n")
-    (calls.parent / "buildah").write_text(FAKE.format(name="buildah"))
-    (calls.parent / "buildah").chmod(0o755)
+    (calls.parent / "podman").write_text(FAKE.format(name="podman"))
+    (calls.parent / "podman").chmod(0o755)
     assert run_script("build_image.sh", "model", "name:tag").returncode == 0
     assert calls.read_text().splitlines() == [
-        "buildah build --format docker --layers --platform linux/amd64 --target model --file container/Dockerfile --tag name:tag ."]
+        "podman build --format docker --layers --platform linux/amd64 --target model --file container/Dockerfile --tag name:tag ."]
 
 
 def test_push_prints_the_image_by_digest_and_nothing_else(calls):
