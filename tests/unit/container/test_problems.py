@@ -1,12 +1,16 @@
 """Each type of problem by configuration alone: prepare, train, evaluate and answers through the predictor."""
 
+import json
+
 import numpy as np
 import pytest
 from image_jobs import Job, run_all
 from sklearn.datasets import load_diabetes, load_iris, load_wine
 
 from container.encoding import encode
-from container.predictor import OnnxPredictor, answers, load_predictor
+from container.media import JSONLINES, Wish
+from container.predictor import OnnxPredictor, load_predictor
+from container.reply import write_reply
 from container.schema import read_schema
 from container.table import read_table
 
@@ -41,7 +45,9 @@ def test_a_problem_is_learned_and_its_model_answers(job: Job, in_process, name):
     assert onnx["converted"] and onnx["max_difference"] < 1e-5
     schema, table = read_schema(job.base / "model" / "schema.json"), read_table(job.outputs / "test" / "test.csv")
     predictor = load_predictor(job.base / "model")
-    labels, probabilities = answers(predictor.scores(encode(table.columns(schema.names), schema)), schema)
+    reply = write_reply(predictor.scores(encode(table.columns(schema.names), schema)), schema, Wish(JSONLINES, "both"))
+    answers = [json.loads(line) for line in reply.splitlines()]
+    labels, probabilities = ([answer[name] for answer in answers] for name in ("label", "probability"))
     assert isinstance(predictor, OnnxPredictor)
     truth = table.cells("answer")
     if problem == "regression":
