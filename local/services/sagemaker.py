@@ -8,7 +8,8 @@ from typing import Any
 from local.encryption import authorize_volume
 from local.experiments import Experiments, result_of
 from local.hosting import Hosting
-from local.jobs import Job, ProcessingJob, TrainingJob, TransformJob, starting
+from local.job_kinds import ProcessingJob, TrainingJob, TransformJob
+from local.jobs import Job, starting
 from local.machine import AccessDeniedError, Machine
 from local.projects import Projects
 from local.resources import Collection, Kind

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from botocore.model import OperationModel
 
-from local.hosting import ModelFaultError
+from local.instances import ModelFaultError
 from local.service import Call, Response, Service, ServiceError, UnsupportedError
 
 PATH = re.compile(r"/endpoints/([^/]+)/(invocations|async-invocations|invocations-response-stream)$")
