@@ -12,6 +12,8 @@ from local.durability import SEAMS as DURABILITY_SEAMS
 from local.connections import SEAMS as CONNECTION_SEAMS
 from local.engines.layers import SEAMS as LAYER_SEAMS
 from local.events import SEAMS as EVENT_SEAMS
+from local.function_environments import SEAMS as ENVIRONMENT_SEAMS
+from local.function_records import SEAMS as RECORD_SEAMS
 from local.functions import SEAMS as FUNCTION_SEAMS
 from local.interrupted_stacks import SEAMS as INTERRUPTION_SEAMS
 from local.log_store import SEAMS as LOG_SEAMS
@@ -71,12 +73,14 @@ SEAMS: tuple[tuple[str, str], ...] = (
     *API_SEAMS,
     *CONNECTION_SEAMS,
     *DURABILITY_SEAMS,
+    *ENVIRONMENT_SEAMS,
     *EVENT_SEAMS,
     *FUNCTION_SEAMS,
     *INTERRUPTION_SEAMS,
     *LAYER_SEAMS,
     *LOG_SEAMS,
     *METRIC_SEAMS,
+    *RECORD_SEAMS,
     *RETENTION_SEAMS,
     *S3_EVENT_SEAMS,
     *SAM_SEAMS,

@@ -67,10 +67,11 @@ def serve(port: int, data: Path) -> None:
     from hypercorn.asyncio import serve as run
     from hypercorn.config import Config as Settings
 
-    from local import metrics
+    from local import function_environments, function_records, metrics
     from local.functions import SEAMS, Functions
 
-    assert all(hasattr(sys.modules.get(module) or __import__(module, fromlist=["_"]), name) for module, name in SEAMS)
+    seams = (*SEAMS, *function_environments.SEAMS, *function_records.SEAMS)
+    assert all(hasattr(sys.modules.get(module) or __import__(module, fromlist=["_"]), name) for module, name in seams)
     machine.engine = _FakeEngine(machine)
     metrics.install(machine)
     functions = Functions(machine)
