@@ -32,6 +32,8 @@ SMALLER_IS_BETTER = ("rmse", "mae", "mse", "log_loss")
 SHARE = ("from 0 to 1", 0.0, 1.0)
 RANGES = {"r2": ("at most 1", -math.inf, 1.0)} | dict.fromkeys(SMALLER_IS_BETTER, ("0 or more", 0.0, math.inf))
 
+GUARDED_MINUTES = 360  # SageMaker ends a guarded update after 8 hours; instances and watch need the rest
+
 
 def load(path: Path = CONFIG, schema_path: Path = SCHEMA) -> dict[str, Any]:
     """Return the configuration with every default filled in, or raise BuildError naming field and value."""
@@ -110,6 +112,33 @@ def contradictions(config: dict[str, Any]) -> Iterator[str]:
         yield f"gate.threshold is {gate['threshold']}; {gate['metric']} never gets there, allowed: {RANGES.get(gate['metric'], SHARE)[0]}"
     if data["validation"] + data["test"] > 0.8:
         yield f"data.validation and data.test are {data['validation']} and {data['test']}; allowed: at most 0.8 together"
+    yield from unscalable(config["serving"])
+    if config["release"]["strategy"] == "endpoint":
+        yield from unguardable(config["release"])
+
+
+def unscalable(serving: dict[str, Any]) -> Iterator[str]:
+    """Yield which variant begins above the most that scaling allows."""
+    maximum = serving["scaling"]["maximum"]
+    for variant in serving["variants"]:
+        if maximum < variant["prd_instances"]:
+            yield (f"serving.scaling.maximum is {maximum}; allowed: at least the prd_instances of variant {variant['name']}, "
+                   f"{variant['prd_instances']}")
+
+
+def unguardable(release: dict[str, Any]) -> Iterator[str]:
+    """Yield what SageMaker's guarded update of an endpoint does not take, though CodeDeploy would."""
+    guard, percent, minutes = release["guard"], release["percent"], release["minutes"]
+    if guard == "all_at_once":
+        return
+    lowest = 10 if guard == "linear" else 1
+    if not lowest <= percent <= 50:
+        yield f"release.percent is {percent}; allowed with strategy endpoint and guard {guard}: {lowest} to 50"
+    if minutes > 60:
+        yield f"release.minutes is {minutes}; allowed with strategy endpoint: 1 to 60"
+    if guard == "linear" and (math.ceil(100 / percent) - 1) * minutes > GUARDED_MINUTES:
+        yield (f"release.percent and release.minutes are {percent} and {minutes}; allowed with strategy endpoint: steps that take "
+               f"{GUARDED_MINUTES} minutes together")
 
 
 def possible(metric: str, threshold: float) -> bool:

@@ -11,6 +11,7 @@ from model.workflow_input import run_tags, tags, volume_key
 STAGES = {"dev": "d", "prd": "p"}
 PREDEFINED = {  # CodeDeploy's own configurations, by strategy, or by strategy, percent and minutes
     "all_at_once": "AllAtOnce",
+    "endpoint": "AllAtOnce",  # the endpoint moves the traffic; a new version of the function asks the same one
     **{("canary", 10, minutes): f"Canary10Percent{minutes}Minutes" for minutes in (5, 10, 15, 30)},
     ("linear", 10, 1): "Linear10PercentEvery1Minute",
     **{("linear", 10, minutes): f"Linear10PercentEvery{minutes}Minutes" for minutes in (2, 3, 10)},

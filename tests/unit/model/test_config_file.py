@@ -46,13 +46,39 @@ def test_what_is_left_out_gets_the_values_of_the_sample(tmp_path: Path) -> None:
     ("gate", "threshold", "high", 'gate.threshold is "high"; allowed: a number'),
     ("serving", "variants", [], "serving.variants is []; allowed: a list of one variant"),
     ("serving", "variants", [{"name": "A", "instance_type": "m5"}], 'serving.variants.0.instance_type is "m5"; allowed: a SageMaker'),
-    ("release", "strategy", "bang", 'release.strategy is "bang"; allowed: canary, linear, all_at_once'),
+    ("release", "strategy", "bang", 'release.strategy is "bang"; allowed: canary, linear, all_at_once, endpoint'),
+    ("release", "watch_minutes", 51, "release.watch_minutes is 51; allowed: a whole number from 0 to 50"),
+    ("release", "bake_hours", 169, "release.bake_hours is 169; allowed: a number from 0 to 168"),
+    ("release", "latency_ms", 0, "release.latency_ms is 0; allowed: a whole number from 1 to 60000"),
+    ("release", "synthetic_per_minute", 601, "release.synthetic_per_minute is 601; allowed: a whole number from 0 to 600"),
+    ("serving", "scaling", {"target": 0}, "serving.scaling.target is 0; allowed: a whole number from 1 to 1000000"),
+    ("serving", "scaling", {"scale_in_seconds": -1}, "serving.scaling.scale_in_seconds is -1; allowed: a whole number from 0 to 3600"),
+    ("serving", "scaling", {"maximum": 1}, "serving.scaling.maximum is 1; allowed: at least the prd_instances of variant AllTraffic, 2"),
 ])
 def test_a_wrong_field_is_refused_by_name_value_and_what_is_allowed(
         tmp_path: Path, section: str, field: str, value: Any, message: str) -> None:
     with pytest.raises(BuildError) as refusal:
         config.load(write(tmp_path, lambda content: content[section].update({field: value})))
     assert message in str(refusal.value)
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"percent": 60}, "release.percent is 60; allowed with strategy endpoint and guard canary: 1 to 50"),
+    ({"guard": "linear", "percent": 9}, "release.percent is 9; allowed with strategy endpoint and guard linear: 10 to 50"),
+    ({"minutes": 61}, "release.minutes is 61; allowed with strategy endpoint: 1 to 60"),
+    ({"guard": "linear", "minutes": 60}, "release.percent and release.minutes are 10 and 60; allowed with strategy endpoint: steps that take "
+     "360 minutes together"),
+])
+def test_what_only_an_endpoints_guard_refuses_is_refused_with_it_alone(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    assert config.load(write(tmp_path, lambda content: content["release"].update(change)))["release"]["strategy"] == "canary"
+    with pytest.raises(BuildError) as refusal:
+        config.load(write(tmp_path, lambda content: content["release"].update(change | {"strategy": "endpoint"})))
+    assert message in str(refusal.value)
+
+
+def test_a_guard_that_moves_all_at_once_takes_any_step(tmp_path: Path) -> None:
+    change = {"strategy": "endpoint", "guard": "all_at_once", "percent": 99, "minutes": 2880}
+    assert config.load(write(tmp_path, lambda content: content["release"].update(change)))["release"]["percent"] == 99
 
 
 def test_an_unquoted_yes_is_explained(tmp_path: Path) -> None:
