@@ -162,7 +162,6 @@ def alive(processes: dict[int, str]) -> list[int]:
     return [pid for pid, started in processes.items() if start_time(pid) == started]
 
 
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks into /proc")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_stopped_machine_leaves_nothing_and_comes_back_with_its_state(aws: LocalAws, first_release: dict,
                                                                        number: signal.Signals) -> None:

@@ -25,7 +25,7 @@ from tests.local.project_runs import Project, churn, until, zipped
 from tests.local.test_commands import alive, answer, children, local
 from tests.local.test_durability import lasting_port
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks into /proc")]
+pytestmark = pytest.mark.slow
 KILLS, SEED = int(os.environ.get("KILLS", "20")), int(os.environ.get("KILLS_SEED", "1"))
 ACTIONS = ("Build", "Functions", "Workflow", "Run", "Endpoint", "Api")  # in their order: a kill comes after each in turn
 PATIENCE = 20.0  # seconds to wait for that action: then the kill comes wherever the run is
