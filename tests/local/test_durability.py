@@ -1,4 +1,4 @@
-"""What a kill at once after an answer leaves, how interrupted work ends, and what a full disk does."""
+"""What a kill at once after an answer leaves, and how interrupted work ends."""
 
 import json
 import os
@@ -16,7 +16,6 @@ from botocore.exceptions import ClientError
 
 from local.durability import READS, operation_of
 from local.processes import start_time
-from local.storage import RESERVE, Storage, StorageFullError
 from local.store import Store
 from tests.local.local_aws import LocalAws, free_port
 from tests.local.project_runs import until, zipped
@@ -311,73 +310,6 @@ def test_a_folder_that_another_command_works_on_is_refused(tmp_path: Path) -> No
         assert "starting or stopping" in refusal(local("up", "--data", tmp_path, "--port", free_port()))
         other.communicate(b"\n")
     assert (tmp_path / "state.sqlite").exists()
-
-
-# A full disk
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 96 MB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", place], check=False).returncode:
-        pytest.skip("no disk can be mounted here")
-    yield place
-    subprocess.run(["umount", "--lazy", place], check=True)
-
-
-def fill(disk: Path) -> Path:
-    """Fill a disk to the last byte."""
-    ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
-        while file.write(bytes(2**16)):
-            pass
-    return ballast
-
-
-def refused(change: Callable[[], object]) -> str:
-    with pytest.raises(ClientError) as caught:
-        change()
-    assert (caught.value.response["Error"]["Code"], caught.value.response["ResponseMetadata"]["HTTPStatusCode"]) == (
-        "InsufficientStorage", 507)
-    return str(caught.value)
-
-
-def test_a_full_disk_refuses_changes_by_name_and_goes_on_when_there_is_space(small_disk: Path) -> None:
-    aws = LocalAws(lasting_port(), small_disk / "data")
-    start(aws)
-    s3, ssm, sns, codecommit = (aws.client(name) for name in ("s3", "ssm", "sns", "codecommit"))
-    s3.create_bucket(Bucket="bucket")
-    s3.put_object(Bucket="bucket", Key="key", Body=b"before")
-    ballast = fill(small_disk)
-    for change in (lambda: s3.put_object(Bucket="bucket", Key="key", Body=b"after"),
-                   lambda: ssm.put_parameter(Name="p", Value="v", Type="String"), lambda: sns.create_topic(Name="t"),
-                   lambda: codecommit.create_repository(repositoryName="r")):
-        assert f"{small_disk}/data is full" in refused(change)
-    assert s3.get_object(Bucket="bucket", Key="key")["Body"].read() == b"before"
-    kill(aws)
-    assert f"{small_disk}/data is full" in refusal(local("up", "--port", aws.port, "--data", aws.data))
-    ballast.unlink()
-    start(aws)
-    assert s3.get_object(Bucket="bucket", Key="key")["Body"].read() == b"before"
-    s3.put_object(Bucket="bucket", Key="key", Body=b"after")
-    assert local("down", "--data", aws.data).returncode == 0
-
-
-def test_what_is_under_way_is_recorded_in_the_reserve(small_disk: Path) -> None:
-    storage = Storage(small_disk)
-    store = Store(small_disk / "state.sqlite", storage)
-    store.table("jobs")["job"] = {"status": "InProgress"}
-    storage.check()
-    ballast = fill(small_disk)
-    store.table("jobs")["job"] = {"status": "Failed", "reason": "x" * 2**20}
-    with pytest.raises(StorageFullError, match="Free some space"):
-        storage.check()
-    ballast.unlink()
-    storage.check()
-    assert (small_disk / "reserve").stat().st_size == RESERVE
-    store.close()
-    assert Store(small_disk / "state.sqlite").table("jobs")["job"]["status"] == "Failed"
 
 
 def test_rows_are_written_all_or_none(tmp_path: Path) -> None:
