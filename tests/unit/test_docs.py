@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from awscli.clidriver import create_clidriver
 
 ROOT = Path(__file__).parents[2]
 SKIPPED = {"build", ".venv", ".git", ".pytest_cache", "node_modules"}
@@ -164,8 +165,7 @@ def named(pattern: str, documents: list[Path] = GUIDES) -> set[str]:
 @cache
 def aws_services() -> dict[str, Any]:
     """Return the aws CLI's commands."""
-    clidriver = pytest.importorskip("awscli.clidriver", reason="needs requirements/local.txt")
-    return clidriver.create_clidriver()._get_command_table()
+    return create_clidriver()._get_command_table()
 
 
 def aws_command(words: list[str]) -> Any:
