@@ -1,4 +1,4 @@
-"""Lambda functions run as real processes of a server of their own, which is this file run as a program."""
+"""Lambda functions run as real processes of a server of their own."""
 
 import concurrent.futures
 import contextlib
@@ -23,6 +23,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 ROOT = Path(__file__).parents[2]
+SERVER = Path(__file__).with_name("functions_server.py")
 TRUST = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"},
                                                  "Action": "sts:AssumeRole"}]}
 IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/models"
@@ -51,62 +52,6 @@ def again(context, name):
     return boto3.client("lambda").invoke(FunctionName=name, InvocationType="Event", Payload=payload)["StatusCode"]
 '''
 
-
-def serve(port: int, data: Path) -> None:
-    """Serve ministack with the functions' executor, and an engine that knows one image."""
-    sys.path.insert(0, str(ROOT))
-    from local.clock import Clock
-    from local.gateway import configure
-    from local.machine import Machine
-
-    machine = Machine(data=data, port=port, clock=Clock(), cache=data / "cache")
-    configure(machine)
-    import asyncio
-
-    import ministack.app as native
-    from hypercorn.asyncio import serve as run
-    from hypercorn.config import Config as Settings
-
-    from local import function_environments, function_records, metrics
-    from local.functions import SEAMS, Functions
-
-    seams = (*SEAMS, *function_environments.SEAMS, *function_records.SEAMS)
-    assert all(hasattr(sys.modules.get(module) or __import__(module, fromlist=["_"]), name) for module, name in seams)
-    machine.engine = _FakeEngine(machine)
-    metrics.install(machine)
-    functions = Functions(machine)
-    functions.install()
-    config = Settings()
-    config.bind = [f"127.0.0.1:{port}"]
-    try:
-        asyncio.run(run(native.app, config))
-    finally:
-        machine.stopping.set()
-        functions.stop()
-        machine.processes.stop_all()
-
-
-class _FakeEngine:
-    """Runs one folder as if it were an unpacked image."""
-
-    def __init__(self, machine: Any) -> None:
-        self.machine, self.root = machine, machine.data / "image"
-        self.root.mkdir()
-        (self.root / "app.py").write_text("import os\ndef handler(event, context):\n"
-                                          "    return [os.environ['_HANDLER'], os.environ['BASE'], event]\n"
-                                          "other = handler\n")
-
-    def image(self, uri: str) -> Any:
-        from local.engines.process import Image
-
-        return Image(uri.rpartition("@")[2], self.root, {"BASE": "slim"}, "/", ["python", "-m", "awslambdaric"],
-                     ["app.handler"], Path(sys.executable))
-
-    def start(self, image: Any, arguments: list[str], *, base: Path, env: dict, log: Any, name: str,
-              entrypoint: list[str] | None = None) -> Any:
-        words = [*(entrypoint or image.entrypoint), *arguments]
-        return self.machine.processes.start([str(image.python), *words[1:]], env=image.env | env, cwd=image.root,
-                                            log=log, name=name)
 # What Lambda asks of the role of a function in a network, and EFS of one that mounts.
 NETWORK = ("ec2:*", "elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite")
 
@@ -117,7 +62,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         port = probe.getsockname()[1]
     folder = tmp_path_factory.mktemp("functions")
     with (folder / "server.log").open("w") as log:
-        server = subprocess.Popen([sys.executable, __file__, str(port), str(folder)], stdout=log, stderr=log,
+        server = subprocess.Popen([sys.executable, str(SERVER), str(port), str(folder)], stdout=log, stderr=log,
                                   env=os.environ | {"SECRET_OF_THE_SERVER": "x"})
     try:
         _until(lambda: server.poll() is not None or _listens(port), seconds=30)
@@ -131,7 +76,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def _processes_in(folder: Path) -> list[str]:
-    """Return the processes that work in a folder (none where there is no /proc to ask)."""
+    """Return the processes that work in a folder."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -458,7 +403,3 @@ def api(function: Callable, client: Callable[[str], BaseClient], endpoint: str) 
                                     Principal="apigateway.amazonaws.com")
     gateway.create_deployment(restApiId=name, stageName="prd")
     return f"{endpoint}/_aws/execute-api/{name}/prd/"
-
-
-if __name__ == "__main__":
-    serve(int(sys.argv[1]), Path(sys.argv[2]))
