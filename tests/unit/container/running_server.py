@@ -11,23 +11,30 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+import pytest
 from image_jobs import ROOT
 
+from container.proxy import installed
+
+# Both ways to serve; scripts/test.sh leaves out the mark nginx, and says so, where there is none and not all is asked for.
+BOTH = [pytest.param(True, id="nginx", marks=pytest.mark.nginx), pytest.param(False, id="no nginx")]
 SERVE = (sys.executable, "-W", "error", "-m", "container", "serve")
 
 
 class RunningServer:
     """`python -m container serve` on a base folder; its log goes to a file, so it never waits for a reader."""
 
-    def __init__(self, base: Path, folder: Path, nginx: bool = True, command: tuple[str, ...] = SERVE,
+    def __init__(self, base: Path, folder: Path, nginx: bool | None = None, command: tuple[str, ...] = SERVE,
                  **environment: str) -> None:
+        """Take what to serve: behind nginx, without it, or as it is installed (None)."""
+        assert not nginx or installed(), "nginx is not installed or not on the PATH (on Debian: apt-get install nginx-light)"
         self.port, self.log = _free_port(), folder / "log"
         self._command = command
         self._environment = {
             **os.environ, "SAGEMAKER_BASE_DIR": str(base), "SAGEMAKER_BIND_TO_HOST": "127.0.0.1",
             "SAGEMAKER_BIND_TO_PORT": str(self.port), "MODEL_SERVER_WORKERS": "2", **environment,
         }
-        if not nginx:
+        if nginx is False:
             self._environment["PATH"] = str(folder)
 
     def __enter__(self) -> "RunningServer":

@@ -7,7 +7,6 @@ import gzip
 import json
 import re
 import select
-import shutil
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,9 +15,8 @@ import pytest
 from bad_requests import BADNESS, BadRequest, Sample, request
 from hypothesis import HealthCheck, Phase, given, settings
 from image_jobs import Job
-from running_server import RunningServer
+from running_server import BOTH, RunningServer
 
-NGINX = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed (apt-get install nginx-light)")
 FEW, MANY = 60, 1900
 # What the workers may hold after a kind, compared with before it.
 GROWTH = 1.05
@@ -30,7 +28,7 @@ def sample(churn: Job) -> Sample:
     return Sample(header, rows)
 
 
-@pytest.fixture(scope="module", params=[pytest.param(True, id="nginx", marks=NGINX), pytest.param(False, id="no nginx")])
+@pytest.fixture(scope="module", params=BOTH)
 def server(churn: Job, sample: Sample, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     with RunningServer(churn.base, tmp_path_factory.mktemp("log"), nginx=request.param) as running:
         warm_up(running, sample)

@@ -4,7 +4,6 @@ import gzip
 import http.client
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,13 +13,10 @@ from typing import Any
 
 import pytest
 from image_jobs import ROOT, Job
-from running_server import RunningServer, wait_for
+from running_server import BOTH, RunningServer, wait_for
 
 from container.errors import Refused
 from container.serve import gunicorn_options
-
-NGINX = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed (apt-get install nginx-light)")
-BOTH = [pytest.param(True, id="nginx", marks=NGINX), pytest.param(False, id="no nginx")]
 
 
 @pytest.fixture(scope="module", params=BOTH)
@@ -125,9 +121,9 @@ def test_a_stop_answers_the_requests_under_way(churn: Job, tmp_path, nginx):
     assert not server.is_healthy()
 
 
-@NGINX
+@pytest.mark.nginx
 def test_nginx_ends_with_a_server_that_is_killed_and_a_server_with_its_nginx(churn: Job, tmp_path):
-    server = RunningServer(churn.base, tmp_path)
+    server = RunningServer(churn.base, tmp_path, nginx=True)
     with pytest.raises(AssertionError), server:  # it does not end well
         server.process.kill()
         wait_for(lambda: not server.is_healthy(), "nginx to end")
