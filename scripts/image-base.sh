@@ -15,12 +15,12 @@ release=trixie # the Debian of python:3.13-slim; its own Python is 3.13, too
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 echo "image-base: debootstrap $release, about a minute" >&2
-debootstrap --variant=minbase --include=ca-certificates,python3,python3-venv "$release" "$folder/root" > "$folder/log" 2>&1 ||
+debootstrap --variant=minbase --include=ca-certificates,python3,python3-venv "$release" "$folder/system" > "$folder/log" 2>&1 ||
   fail "debootstrap failed: $(tail -n 3 "$folder/log")"
 # As in the image that it stands for: python and pip of their own in /usr/local, which Debian's packages do not touch.
-chroot "$folder/root" python3 -m venv /usr/local
-rm -rf "$folder"/root/var/cache/apt/archives/*.deb "$folder"/root/var/lib/apt/lists/*
-tar --directory "$folder/root" --create . |
+chroot "$folder/system" python3 -m venv /usr/local
+rm -rf "$folder"/system/var/cache/apt/archives/*.deb "$folder"/system/var/lib/apt/lists/*
+tar --directory "$folder/system" --create . |
   podman import --quiet --change 'ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin' \
     --change 'LABEL stand-in=debootstrap' - "$1" > /dev/null
 echo "image-base: $1 is in podman's storage" >&2

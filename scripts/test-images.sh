@@ -71,7 +71,7 @@ hand() { # FROM TO: what the workflow hands on through S3
 
 has_no_leftovers() { # IMAGE: no compiler, no cache of pip or apt
   # shellcheck disable=SC2016 # the image's shell expands it
-  in_image --entrypoint sh "$1" -c '! command -v gcc cc g++ c++ clang make ld && [ ! -e /root/.cache ] && [ ! -e /wheels/*.whl ] &&
+  in_image --entrypoint sh "$1" -c '! command -v gcc cc g++ c++ clang make ld && [ ! -e ~root/.cache ] && [ ! -e /wheels/*.whl ] &&
     [ -z "$(ls /var/lib/apt/lists)" ]' > "$log" 2>&1 || fail "$1 holds a compiler or a cache: $(cat "$log")"
   ok "no compiler and no cache in $1"
 }

@@ -72,7 +72,7 @@ def test_pip_lines_become_requirements_and_other_commands_are_named(context: Pat
     "pip install -r requirements.txt", "pip3 install -rrequirements.txt",
     "python3.13 -I -m pip install -r requirements.txt", "uv pip install --system -r requirements.txt",
     "PIP_NO_INPUT=1 pip --quiet install --requirement=requirements.txt",
-    "--mount=type=cache,target=/root/.cache pip install -U -r requirements.txt"])
+    "--mount=type=cache,target=/cache pip install -U -r requirements.txt"])
 def test_any_spelling_of_pip_install_is_understood(context: Path, command: str) -> None:
     write(context, f"FROM python\nCOPY requirements.txt /\nRUN {command}\n")
     assert [each.text for each in read(context).stage().requirements] == ["six==1.17.0\n"]
