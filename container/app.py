@@ -57,6 +57,7 @@ def _answer_errors(app: Flask, largest_body: int) -> None:
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:
+        _read_rest(16 * largest_body)
         response = _refusal(error.code or 500, error.description or error.name)
         for name, value in error.get_headers():
             if name == "Allow":

@@ -68,6 +68,10 @@ def test_faults_are_answered_with_a_reason(port, method, path, body, status):
     assert reply.status == status and json.loads(reply.text)["error"]
 
 
+def test_each_refusal_of_a_large_body_arrives(port):
+    assert {ask(port, "POST", "/nothing", "x" * 1_000_000).status for _ in range(100)} == {404}
+
+
 def test_another_type_and_a_body_too_large_are_refused(port):
     assert ask(port, "POST", "/invocations", "<x/>", "application/xml").status == 415
     assert ask(port, "POST", "/invocations", "1" * (6 * 1024 * 1024 + 1)).status == 413
