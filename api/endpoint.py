@@ -9,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from api.errors import EndpointFault, RequestRefused
 
+ACCEPT = "application/json;answer=both"  # label and probability, whatever serving.answer says
 LARGEST = 6 * 1024 * 1024  # what InvokeEndpoint takes
 AWAY = ("ThrottlingException", "ServiceUnavailable", "ServiceUnavailableException", "ModelNotReadyException", "ValidationError",
         "ValidationException")  # a ValidationError here is an endpoint that is not there: the request is checked before
@@ -20,7 +21,7 @@ def ask(runtime: Any, endpoint_name: str, columns: tuple[str, ...], rows: list[l
     if len(content) > LARGEST:
         raise RequestRefused(413, f"{len(rows)} rows are too much for one request; send fewer at a time")
     try:
-        reply = runtime.invoke_endpoint(EndpointName=endpoint_name, ContentType="application/json", Accept="application/json",
+        reply = runtime.invoke_endpoint(EndpointName=endpoint_name, ContentType="application/json", Accept=ACCEPT,
                                         InferenceId=request_id, Body=content)
         answer = reply["Body"].read()
     except ClientError as error:

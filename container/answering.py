@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from container.hooks import NO_HOOKS, Hooks
-from container.media import JSON, read_accept
+from container.media import JSON, media_types, read_accept
 from container.payload import read_payload
 from container.predictor import SCHEMA_FILE, load_predictor, score
 from container.reply import write_reply
@@ -25,8 +25,7 @@ class Answering:
         # Without a proxy requests come on several threads, and a user's step need not be made for that.
         self._turn = Lock()
         if hooks == NO_HOOKS:
-            self._predict(encode_rows([[None]] * len(self._schema.features), self._schema))
-        read_accept(None, answer)
+            self._write(self._predict(encode_rows([[None]] * len(self._schema.features), self._schema)), None)
 
     def reply(self, body: bytes, content_type: str | None, accept: str | None) -> tuple[bytes, str]:
         """Return the reply's body and its content type; what cannot be answered raises, see errors.py."""
@@ -45,7 +44,9 @@ class Answering:
 
     def _write(self, scores: Any, accept: str | None) -> tuple[bytes, str]:
         if self._hooks.output_fn:
-            return _as_bytes(self._hooks.output_fn(scores, accept), accept)
+            # A user's file compares it with a type, and need not know what ours says beside it.
+            kind = media_types(accept)
+            return _as_bytes(self._hooks.output_fn(scores, kind), kind)
         wish = read_accept(accept, self._answer)
         return write_reply(np.asarray(scores), self._schema, wish), wish.kind
 
@@ -58,7 +59,8 @@ def _schema(folder: Path, hooks: Hooks) -> Schema:
 
 
 def _as_bytes(written: Any, accept: str | None) -> tuple[bytes, str]:
-    body, kind = written if isinstance(written, tuple) else (written, accept or JSON)
+    asked = accept if accept and not {"*", ","} & set(accept) else JSON
+    body, kind = written if isinstance(written, tuple) else (written, asked)
     if isinstance(body, str):
         body = body.encode()
     if not isinstance(body, bytes):

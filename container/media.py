@@ -56,6 +56,11 @@ def read_accept(header: str | None, default: str) -> Wish:
     raise NotAcceptable(f"the reply can be {', '.join(KINDS)}")
 
 
+def media_types(header: str | None) -> str | None:
+    """Return the types that an Accept names, without their parameters."""
+    return header and ", ".join(part.partition(";")[0].strip() for part in header.split(","))
+
+
 def _answer(name: str) -> str:
     if name not in ANSWERS:
         raise NotAcceptable(f"answer can be {', '.join(ANSWERS)}")

@@ -110,6 +110,8 @@ def contradictions(config: dict[str, Any]) -> Iterator[str]:
         yield f"gate.metric is {json.dumps(gate['metric'])}; allowed for a {kind} problem: {', '.join(METRICS[kind])}"
     elif not possible(gate["metric"], gate["threshold"]):
         yield f"gate.threshold is {gate['threshold']}; {gate['metric']} never gets there, allowed: {RANGES.get(gate['metric'], SHARE)[0]}"
+    if kind == "regression" and config["serving"]["answer"].startswith("probabilit"):
+        yield f"serving.answer is {json.dumps(config['serving']['answer'])}; allowed for a regression problem: both, label"
     if data["validation"] + data["test"] > 0.8:
         yield f"data.validation and data.test are {data['validation']} and {data['test']}; allowed: at most 0.8 together"
     yield from unscalable(config["serving"])

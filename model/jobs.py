@@ -140,7 +140,10 @@ def channel(name: str) -> dict[str, Any]:
 
 
 def model(owner: Owner) -> dict[str, Any]:
-    """Return createModel's parameters; the transform job reads and writes under this model's role."""
+    """Return createModel's parameters; the transform job reads and writes under this model's role.
+
+    serving.answer is not among them: golden records hold label and probability, which is what the API asks for.
+    """
     return {
         "ModelName.$": model_name(),
         "PrimaryContainer": {

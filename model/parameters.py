@@ -61,6 +61,7 @@ def endpoint(settings: Settings, config: dict[str, Any], stage: str, model_image
         "InstanceType": variant["instance_type"],
         "InstanceCount": variant[f"{stage}_instances"],
         "VariantName": variant["name"],
+        "Answer": config["serving"]["answer"],
         "CapturePercentage": config["serving"]["capture"]["percentage"] if stage == "prd" else 0,
         "CaptureUri": f"s3://{settings.bucket}/captures",
         "RunId": settings.run_id,

@@ -36,7 +36,7 @@ class Endpoint:
         self.stubber = stubber
 
     def answers(self, rows: list[list[Any]], content: bytes) -> None:
-        request = {"EndpointName": "churn-p", "ContentType": "application/json", "Accept": "application/json", "InferenceId": REQUEST_ID,
+        request = {"EndpointName": "churn-p", "ContentType": "application/json", "Accept": "application/json;answer=both", "InferenceId": REQUEST_ID,
                    "Body": json.dumps({"columns": COLUMNS, "data": rows}).encode()}
         self.stubber.add_response("invoke_endpoint", {"Body": StreamingBody(io.BytesIO(content), len(content))}, request)
 

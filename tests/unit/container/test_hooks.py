@@ -57,6 +57,20 @@ def test_one_hook_works_with_the_other_defaults(churn: Job, tmp_path, text, expe
     assert reply.status_code == 200 and expected in reply.text
 
 
+@pytest.mark.parametrize(("accept", "seen", "kind"), [
+    (None, "None", "application/json"),
+    ("application/json;answer=both", "application/json", "application/json"),
+    ("x/y; q=0.5", "x/y", "x/y"),
+    ("*/*", "*/*", "application/json"),
+    ("text/csv;q=0.5, x/y", "text/csv, x/y", "application/json"),
+])
+def test_output_fn_gets_the_types_asked_for_and_nothing_beside_them(tmp_path, accept, seen, kind):
+    text = ALL_FOUR.replace('json.dumps({"ten times": scores}), "application/x-ten"', "str(accept)")
+    client = create_app(tmp_path, "run", 1000, hooks(tmp_path, text)).test_client()
+    reply = client.post("/invocations", data="7", headers={"Accept": accept} if accept else {})
+    assert (reply.text, reply.headers["Content-Type"]) == (seen, kind)
+
+
 def test_an_output_that_is_no_body_is_a_fault_without_a_trace(churn: Job, tmp_path):
     golden = (churn.outputs / "golden" / "golden.csv").read_text().splitlines()[1]
     client = create_app(churn.base / "model", "run", 1000, hooks(tmp_path, "def output_fn(scores, accept):\n    return 5\n")).test_client()

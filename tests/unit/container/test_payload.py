@@ -4,9 +4,10 @@ import gzip
 import json
 
 import pytest
-from image_jobs import Job
+from image_jobs import Job, run_all
 
 from container.app import create_app
+from container.errors import NotAcceptable
 
 LARGEST = 100_000
 
@@ -96,6 +97,17 @@ def test_configuration_chooses_what_is_told_unless_the_request_does(churn: Job, 
     app = create_app(churn.base / "model", "run-1", LARGEST, answer="probability").test_client()
     assert set(post(app, [customer]).json["predictions"][0]) == {"probability"}
     assert set(post(app, [customer], Accept="*/*;answer=label").json["predictions"][0]) == {"label"}
+    # As api/endpoint.py asks: the API promises both.
+    assert set(post(app, [customer], Accept="application/json;answer=both").json["predictions"][0]) == {"label", "probability"}
+
+
+def test_a_model_that_cannot_tell_what_is_configured_is_not_served(job: Job, in_process):
+    job.data([["size", "price"], *([size, 2 * size] for size in range(100))])
+    job.config({"problem": {"type": "regression", "target": "price"}})
+    run_all(job, lambda *arguments: in_process(job, *arguments))
+    assert create_app(job.base / "model", "run-1", LARGEST, answer="label")
+    with pytest.raises(NotAcceptable, match="a regression has no probabilities; ask for answer=label"):
+        create_app(job.base / "model", "run-1", LARGEST, answer="probability")
 
 
 def test_the_run_is_named_in_every_reply(client, customer):

@@ -54,6 +54,7 @@ def test_what_is_left_out_gets_the_values_of_the_sample(tmp_path: Path) -> None:
     ("serving", "scaling", {"target": 0}, "serving.scaling.target is 0; allowed: a whole number from 1 to 1000000"),
     ("serving", "scaling", {"scale_in_seconds": -1}, "serving.scaling.scale_in_seconds is -1; allowed: a whole number from 0 to 3600"),
     ("serving", "scaling", {"maximum": 1}, "serving.scaling.maximum is 1; allowed: at least the prd_instances of variant AllTraffic, 2"),
+    ("serving", "answer", "proba", 'serving.answer is "proba"; allowed: both, label, probability, probabilities'),
 ])
 def test_a_wrong_field_is_refused_by_name_value_and_what_is_allowed(
         tmp_path: Path, section: str, field: str, value: Any, message: str) -> None:
@@ -103,6 +104,17 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, text: str, messag
     path.write_text(text, encoding="utf-8")
     with pytest.raises(BuildError, match=message):
         config.load(path)
+
+
+@pytest.mark.parametrize(("answer", "words"), [("probability", "both, label"), ("probabilities", "both, label")])
+def test_a_regression_has_no_probability_to_tell(tmp_path: Path, answer: str, words: str) -> None:
+    path = tmp_path / "config.yml"
+    start = "problem: {type: regression, target: y}\ngate: {metric: r2, threshold: 0.5}\nserving: {answer: "
+    path.write_text(f"{start}{answer}}}", encoding="utf-8")
+    with pytest.raises(BuildError, match=f'serving.answer is "{answer}"; allowed for a regression problem: {words}'):
+        config.load(path)
+    path.write_text(f"{start}label}}", encoding="utf-8")
+    assert config.load(path)["serving"]["answer"] == "label"
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

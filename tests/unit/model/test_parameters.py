@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,22 @@ def test_everything_is_text(project: settings.Settings) -> None:
         assert all(isinstance(value, str) for part in content.values() for value in part.values())
 
 
-@pytest.mark.parametrize("template", ["functions.yml", "deploy-endpoint.yml", "deploy-model-prd.yml"])
-def test_the_parameters_are_those_of_the_template(project: settings.Settings, template: str) -> None:
-    class Loader(yaml.SafeLoader):
-        """Reads CloudFormation's short functions as nothing."""
+class Loader(yaml.SafeLoader):
+    """Reads CloudFormation's short functions as what they are given, where that is a text."""
 
-    Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
-    content = yaml.load((ROOT / "assets" / template).read_text(encoding="utf-8"), Loader)
-    given = set(files(project)[template]["Parameters"])
+
+Loader.add_multi_constructor("!", lambda loader, suffix, node: node.value if isinstance(node, yaml.ScalarNode) else None)
+
+
+def template(name: str) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.load((ROOT / "assets" / name).read_text(encoding="utf-8"), Loader)
+    return content
+
+
+@pytest.mark.parametrize("name", ["functions.yml", "deploy-endpoint.yml", "deploy-model-prd.yml"])
+def test_the_parameters_are_those_of_the_template(project: settings.Settings, name: str) -> None:
+    content = template(name)
+    given = set(files(project)[name]["Parameters"])
     assert given <= set(content["Parameters"])
     assert {name for name, parameter in content["Parameters"].items() if "Default" not in parameter} <= given
 
@@ -44,6 +53,23 @@ def test_dev_is_small_and_keeps_no_requests(project: settings.Settings) -> None:
     assert (dev["InstanceCount"], dev["CapturePercentage"], dev["EndpointName"]) == ("1", "0", f"{project.job_prefix}-d")
     assert (prd["InstanceCount"], prd["CapturePercentage"], prd["EndpointName"]) == ("2", "100", f"{project.job_prefix}-p")
     assert len(prd["EndpointName"]) <= 63
+
+
+def test_the_endpoint_tells_what_is_configured(project: settings.Settings) -> None:
+    wanted = config.load()
+    assert parameters.endpoint(project, wanted, "prd", "image")["Parameters"]["Answer"] == "both"
+    wanted["serving"]["answer"] = "label"
+    for stage in parameters.STAGES:
+        assert parameters.endpoint(project, wanted, stage, "image")["Parameters"]["Answer"] == "label"
+    environment = template("deploy-endpoint.yml")["Resources"]["Model"]["Properties"]["PrimaryContainer"]["Environment"]
+    assert environment["MODEL_SERVER_ANSWER"] == "Answer"
+    assert template("deploy-endpoint.yml")["Parameters"]["Answer"]["AllowedValues"] == answers()
+
+
+def answers() -> list[str]:
+    schema = json.loads(config.SCHEMA.read_text(encoding="utf-8"))
+    allowed: list[str] = schema["properties"]["serving"]["properties"]["answer"]["enum"]
+    return allowed
 
 
 def test_only_what_a_run_creates_is_tagged_with_it(project: settings.Settings) -> None:
