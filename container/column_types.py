@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from container.bulk_encoding import encode_cells, numbers_of
 from container.encoding import is_missing
 from container.errors import CellRefused, Refused
+from container.number_texts import refuse_numbers
 from container.schema import Feature
 from container.table import Batch
 
@@ -100,6 +101,7 @@ class ColumnSurvey:
                 f"column {self.name} holds dates such as {present[0]!r}; put numbers in their place (days since an event, "
                 "month, weekday), list it under problem.ignore, or declare it under problem.columns"
             )
+        refuse_numbers(present, self.name)
         return "categorical"
 
     def _refuse_names_of_rows(self) -> None:

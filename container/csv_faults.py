@@ -8,6 +8,8 @@ from typing import TextIO, TypeVar
 from container.errors import Refused
 
 Found = TypeVar("Found")
+# How files begin that are taken for CSV by their name only.
+OTHER_FILES = {b"PK": "a zip archive or an Excel file", b"\x1f\x8b": "packed with gzip", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
 def header(path: Path) -> tuple[str, ...]:
@@ -33,9 +35,15 @@ def _read(path: Path, use: Callable[[Iterator[list[str]]], Found]) -> Found:
         raise Refused(f"{path} is missing; the job's inputs must bring it") from None
     except UnicodeDecodeError as error:
         raise Refused(f"{path.name}: not UTF-8 ({error.reason}: {error.object[error.start : error.start + 1]!r}); "
-                      "save it as UTF-8") from None
+                      f"{_advice(path)}") from None
     except csv.Error as error:
         raise Refused(f"{path.name}: no CSV: {error}") from None
+
+
+def _advice(path: Path) -> str:
+    with path.open("rb") as file:
+        start = file.read(2)
+    return f"it is {OTHER_FILES[start]}; bring a CSV in UTF-8" if start in OTHER_FILES else "save it as UTF-8"
 
 
 def _rows(file: TextIO) -> Iterator[list[str]]:

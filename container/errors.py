@@ -17,6 +17,10 @@ class CellRefused(Refused):
         self.row, self.column, self.reason = row, column, reason
 
 
+class FileRefused(Refused):
+    """What is refused in a file, with the file's name in the message."""
+
+
 class UnsupportedType(Exception):
     """The body is of a type, or written in a way, that has no reader; the message names those that have one."""
 

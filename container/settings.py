@@ -28,7 +28,7 @@ def read_settings(path: Path) -> Settings:
     if not isinstance(content, dict):
         raise Refused(f"{path.name}: must be an object with the section problem")
     problem, data = _section(content, "problem"), _section(content, "data")
-    types = problem.get("columns") or {}
+    types = _section(problem, "columns", "problem.columns")
     for name, kind in types.items():
         _check_choice(f"problem.columns.{name}", kind, TYPES)
     _check_choice("problem.type", problem.get("type"), PROBLEMS)
@@ -37,23 +37,37 @@ def read_settings(path: Path) -> Settings:
     return Settings(
         problem=Problem(problem["type"], str(problem["target"]), _text(problem.get("positive"))),
         types=types,
-        ignored=tuple(problem.get("ignore") or ()),
+        ignored=_names(problem, "ignore"),
         validation=_fraction(data, "validation"),
         test=_fraction(data, "test"),
-        seed=int(data.get("seed") or 0),
+        seed=_seed(data),
     )
 
 
-def _section(content: dict[str, Any], name: str) -> dict[str, Any]:
+def _section(content: dict[str, Any], name: str, field: str = "") -> dict[str, Any]:
     section = content.get(name) or {}
     if not isinstance(section, dict):
-        raise Refused(f"config.json: {name} is {section!r}; it must be an object")
+        raise Refused(f"config.json: {field or name} is {section!r}; it must be an object")
     return section
+
+
+def _names(problem: dict[str, Any], name: str) -> tuple[str, ...]:
+    names = problem.get(name) or []
+    if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+        raise Refused(f"config.json: problem.{name} is {names!r}; it must be a list of column names")
+    return tuple(names)
+
+
+def _seed(data: dict[str, Any]) -> int:
+    seed = data.get("seed") or 0
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise Refused(f"config.json: data.seed is {seed!r}; allowed are whole numbers from 0 to {2**32 - 1}")
+    return seed
 
 
 def _check_choice(field: str, value: Any, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
-        raise Refused(f"config.json: {field} is {value!r}; allowed are {', '.join(allowed)}")
+        raise Refused(f"config.json: {field} is {'not set' if value is None else repr(value)}; allowed are {', '.join(allowed)}")
 
 
 def _text(value: Any) -> str | None:

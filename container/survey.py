@@ -7,9 +7,9 @@ import numpy as np
 
 from container.bulk_encoding import encode_cells
 from container.column_types import ColumnSurvey
-from container.errors import Refused
+from container.errors import FileRefused, Refused
 from container.row_identity import row_keys
-from container.schema import Schema
+from container.schema import Feature, Schema
 from container.settings import Settings
 from container.table import Batch, CsvFile, batches_of
 from container.target_survey import label_places, target_survey
@@ -38,13 +38,20 @@ def survey(files: list[CsvFile], settings: Settings) -> Survey:
     target = target_survey(settings.problem)
     columns = [ColumnSurvey(name, settings.types.get(name)) for name in names]
     keys = _read(files, [settings.problem.target, *names], [target, *columns])
+    if not len(keys):
+        raise Refused(f"{source(files)}: no rows")
     labels, places = target.labels(source(files))
-    columns = _read_again(files, columns)
-    try:
-        features = tuple(column.feature() for column in columns)
-    except Refused as error:
-        raise Refused(f"{source(files)}: {error}") from None
+    features = tuple(_feature(column, source(files)) for column in _read_again(files, columns))
     return Survey(Schema(settings.problem, labels, features, settings.ignored), places, keys)
+
+
+def _feature(column: ColumnSurvey, where: str) -> Feature:
+    try:
+        return column.feature()
+    except FileRefused:
+        raise
+    except Refused as error:
+        raise Refused(f"{where}: {error}") from None
 
 
 class Reader(Protocol):
@@ -80,12 +87,23 @@ def _feature_names(files: list[CsvFile], settings: Settings) -> list[str]:
     for field, names in named.items():
         for name in names:
             if name not in files[0].names:
-                raise Refused(f"{source(files)}: no column {name!r}, which {field} names; it has {', '.join(files[0].names)}")
+                raise Refused(f"{source(files)}: no column {name!r}, which {field} names; "
+                              f"it has {', '.join(files[0].names)}{_header_advice(files[0].names)}")
     left_out = {settings.problem.target, *settings.ignored}
     found = [name for name in files[0].names if name not in left_out]
     if not found:
         raise Refused(f"{source(files)}: no column is left besides {', '.join(sorted(left_out))}")
     return found
+
+
+def _header_advice(names: list[str]) -> str:
+    """Return what may be wrong with a header that lacks a name; nothing where it looks like one."""
+    for mark, word in {";": "semicolons", "\t": "tabs", "|": "bars"}.items():
+        if len(names) == 1 and mark in names[0]:
+            return f". It separates columns by {word}; a CSV here has commas"
+    if any(name.replace(".", "", 1).lstrip("-").isdecimal() for name in names):
+        return ". Is the line of column names missing?"
+    return ""
 
 
 def survey_given(files: list[CsvFile], schema: Schema, with_target: bool) -> Survey:

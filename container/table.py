@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from container.csv_faults import fault, header
-from container.errors import CellRefused, Refused
+from container.errors import CellRefused, FileRefused, Refused
 
 # Bytes read at a time; no row may be longer.
 BLOCK = 8 * 1024 * 1024
@@ -31,9 +31,9 @@ class Batch:
     before: int
     rows: int
 
-    def located(self, error: CellRefused) -> Refused:
+    def located(self, error: CellRefused) -> FileRefused:
         """Return a cell's refusal with the file and the row in that file."""
-        return Refused(f"{self.file}: {CellRefused(self.before + error.row, error.column, error.reason)}")
+        return FileRefused(f"{self.file}: {CellRefused(self.before + error.row, error.column, error.reason)}")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ FEWEST_ROWS_OF_A_LABEL = 3
 MOST_LABELS = 100
 # Counting ends here: so many labels are numbers or names.
 COUNTED_LABELS = 1000
+REGRESSION = "; for a number to predict, set problem.type to regression"
 
 
 class LabelSurvey:
@@ -51,16 +52,20 @@ class LabelSurvey:
         if len(counts) < 2:
             raise Refused(f"{where} has {len(counts)} label ({', '.join(counts)}); learning needs at least 2")
         if len(counts) > COUNTED_LABELS:
-            raise Refused(f"{where} has more than {COUNTED_LABELS} labels; for a number to predict, set problem.type to regression")
+            raise Refused(f"{where} has more than {COUNTED_LABELS} labels{REGRESSION}")
         for label, count in counts.items():
             if count < FEWEST_ROWS_OF_A_LABEL:
-                raise Refused(f"{where} has label {label!r} in {count} rows; each label needs "
-                              f"{FEWEST_ROWS_OF_A_LABEL}: add rows, merge labels or remove it")
+                raise Refused(f"{where} has label {label!r} in {count} rows; each label needs {FEWEST_ROWS_OF_A_LABEL}: "
+                              f"add rows, merge labels or remove it{_regression_advice(list(counts))}")
+
+
+def _regression_advice(labels: list[str]) -> str:
+    return REGRESSION if all(label.replace(".", "", 1).lstrip("-").isdecimal() for label in labels) else ""
 
 
 def _ordered(labels: list[str], problem: Problem, where: str) -> tuple[str, ...]:
     if len(labels) > MOST_LABELS:
-        raise Refused(f"{where} has {len(labels)} labels; for a number to predict, set problem.type to regression")
+        raise Refused(f"{where} has {len(labels)} labels{REGRESSION}")
     if problem.type == "multiclass":
         return tuple(labels)
     if len(labels) != 2:

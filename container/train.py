@@ -48,7 +48,10 @@ def main(arguments: list[str]) -> None:
 
 def _hyperparameters() -> dict[str, str]:
     path = base() / "input" / "config" / "hyperparameters.json"
-    return read_json(path) if path.is_file() else {}
+    texts = read_json(path) if path.is_file() else {}
+    if not isinstance(texts, dict):
+        raise Refused(f"{path.name}: must be an object of names and values")
+    return texts
 
 
 def _fit(estimator: Any, choice: Choice, train: tuple[np.ndarray, np.ndarray], checkpoints: Checkpoints) -> Any:

@@ -241,7 +241,7 @@ REFUSED = {
         PLAIN, with_column("since", [f"2024-01-{1 + n % 28:02d}T10:00:00Z" for n in range(40)]), "column since holds dates"),
     "a name for each row": (PLAIN, with_column("id", [f"c-{n}" for n in range(300)]), "column id has another text"),
     "empty column": (PLAIN, with_column("note", [""] * 40), "column note has no value at all"),
-    "infinite number": (PLAIN, changed(0, 3, "inf"), "row 3, column size: 'inf' is not finite"),
+    "infinite number": (PLAIN, changed(0, 3, "inf"), "prepare: rows.csv: row 3, column size: 'inf' is not finite"),
     "declared numeric but text": (
         {"problem": PLAIN["problem"] | {"columns": {"colour": "numeric"}}}, plain_rows(), "row 1, column colour"),
     "long row": (PLAIN, [*plain_rows(), ["1", "2", "3", "4"]], "row 41 has 4 cells; the header has 3"),
@@ -251,7 +251,16 @@ REFUSED = {
     "column named twice": (PLAIN, [["a", "a"], ["1", "2"]], "twice: 'a'"),
     "column without name": (PLAIN, [["a", ""], ["1", "2"]], "empty in column 2"),
     "empty file": (PLAIN, [], "rows.csv: empty"),
-    "header only": (PLAIN, plain_rows(0), "has 0 label"),
+    "header only": (PLAIN, plain_rows(0), "rows.csv: no rows"),
+    "header only of a regression": ({"problem": {"type": "regression", "target": "size"}}, plain_rows(0), "rows.csv: no rows"),
+    "columns separated by semicolons": (PLAIN, [["size;colour;bought"], ["1;red;no"]], "separates columns by semicolons; a CSV here has commas"),
+    "no header": (PLAIN, plain_rows()[1:], "Is the line of column names missing?"),
+    "number as a class": ({"problem": {"type": "multiclass", "target": "size"}}, plain_rows(), "set problem.type to regression"),
+    "columns no object": ({"problem": PLAIN["problem"] | {"columns": ["size"]}}, plain_rows(), "problem.columns is ['size']; it must be an object"),
+    "ignore no list": ({"problem": PLAIN["problem"] | {"ignore": "size"}}, plain_rows(), "problem.ignore is 'size'; it must be a list"),
+    "seed no number": (PLAIN | {"data": {"seed": "x"}}, plain_rows(), "data.seed is 'x'; allowed are whole numbers from 0"),
+    "seed below zero": (PLAIN | {"data": {"seed": -1}}, plain_rows(), "data.seed is -1"),
+    "no type of problem": ({"problem": {"target": "bought"}}, plain_rows(), "problem.type is not set; allowed are binary"),
     "only the target": (PLAIN, [["bought"], *[["yes"], ["no"]] * 9], "no column is left"),
     "unknown type of problem": ({"problem": {"type": "ranking", "target": "x"}}, plain_rows(), "problem.type is 'ranking'"),
     "no target": ({"problem": {"type": "binary"}}, plain_rows(), "problem.target is not set"),
@@ -289,6 +298,48 @@ def test_given_test_data_must_fit_the_training_data(job: Job, in_process, case):
     job.config(PLAIN)
     job.data(plain_rows())
     job.data(rows, "test", "given.csv")
+    assert in_process(job, "prepare") == 1
+    assert words in (job.base / "output" / "failure").read_text()
+
+
+@pytest.mark.parametrize(("form", "odd"), [
+    ("{0},5", "'0,5'"), ("{0},000", "'0,000'"), ("{0} %", "'0 %'"), ("${0}.50", "'$0.50'"), ("€ {0}", "'€ 0'"), ("-{0}'000.5", '"-0\'000.5"'),
+])
+def test_numbers_that_only_a_person_reads_are_refused_with_advice(job: Job, in_process, form, odd):
+    job.config(PLAIN)
+    job.data(with_column("price", [form.format(n) for n in range(40)]))
+    assert in_process(job, "prepare") == 1
+    assert f"rows.csv: column price holds numbers, but {odd} is none; write plain numbers" in (job.base / "output" / "failure").read_text()
+
+
+@pytest.mark.parametrize("word", ["?", "-", "unknown"])
+def test_a_word_among_numbers_is_named_and_not_made_a_category(job: Job, in_process, word):
+    job.config(PLAIN)
+    job.data(with_column("price", [word if n % 3 == 0 else f"{n}.5" for n in range(60)]))
+    assert in_process(job, "prepare") == 1
+    assert f"column price holds numbers, but {word!r} is none" in (job.base / "output" / "failure").read_text()
+    job.config({"problem": PLAIN["problem"] | {"columns": {"price": "categorical"}}})
+    assert in_process(job, "prepare") == 0
+
+
+@pytest.mark.parametrize("texts", [[f"{n % 12}A" if n % 4 == 0 else str(n % 12) for n in range(60)], [f"{n % 20} %" for n in range(60)],
+                                   [f"192.168.0.{n}" for n in range(60)], [f"{n}-{n + 10}" for n in range(60)]])
+def test_codes_stay_categories(job: Job, in_process, texts):
+    job.config(PLAIN)
+    job.data(with_column("code", texts))
+    assert in_process(job, "prepare") == 0
+    assert job.json("processing/output/schema/schema.json")["features"][0]["type"] == "categorical"
+
+
+@pytest.mark.parametrize(("content", "words"), [
+    (b"PK\x03\x04\x14\xff", "it is a zip archive or an Excel file; bring a CSV"),
+    (b"\x1f\x8b\x08\x00", "it is packed with gzip; bring a CSV"),
+    ("size,colour,bought\n".encode("utf-16"), "it is UTF-16; bring a CSV"),
+])
+def test_another_kind_of_file_is_named(job: Job, in_process, content, words):
+    job.config(PLAIN)
+    job.data(plain_rows())
+    (job.base / "processing/input/data/train/rows.csv").write_bytes(content)
     assert in_process(job, "prepare") == 1
     assert words in (job.base / "output" / "failure").read_text()
 
