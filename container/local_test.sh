@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs the image's programs without Docker, on a folder that stands for /opt/ml; what the folder holds already is used:
-# processing/input/data/train/*.csv, processing/input/config/config.json, input/config/hyperparameters.json.
+# Runs the image's programs without Docker, on a folder that stands for /opt/ml. What to learn is said by the folder's
+# config.yml, by its processing/input/config/config.json and input/config/hyperparameters.json without one, or else by
+# model/config.yml; the data are processing/input/data/{train,validation,test,baseline}/*.csv, or else the sample.
 # Usage: container/local_test.sh train|serve [FOLDER]
 #        container/local_test.sh predict [FILE.csv|.json|.jsonl]      asks the server that serve started
 # FOLDER is build/local-test, SAGEMAKER_BIND_TO_PORT 8080; PYTHON names a python that has container/requirements.txt.
@@ -16,22 +17,35 @@ folder=$PWD/build/local-test
 [ "$program" = predict ] || folder=${given:-$folder}
 port=${SAGEMAKER_BIND_TO_PORT:-8080}
 
-image_python() { # sets python; makes the environment that scripts/test.sh has, too, when there is none
+set_up() { [ -x .venv/bin/python ] || env -u PYTHON bash scripts/setup.sh; }
+
+image_python() { # sets python; makes the environment that scripts/test.sh has, too
   python=${PYTHON:-build/env/image/bin/python}
-  [ -z "${PYTHON:-}" ] && [ ! -x "$python" ] || return 0
-  bash scripts/setup.sh
-  echo "local_test: installing container/requirements.txt into build/env/image" >&2
-  .venv/bin/python -m uv venv --quiet --python .venv/bin/python build/env/image
-  .venv/bin/python -m uv pip install --quiet --python "$python" --requirement container/requirements.txt
+  [ -z "${PYTHON:-}" ] || return 0
+  set_up
+  # shellcheck source=scripts/environment.sh
+  . scripts/environment.sh
+  environment image container/requirements.txt requirements/pytest.txt
 }
 
 run() { SAGEMAKER_BASE_DIR=$folder "$python" -m container "$@"; }
 
-fill() { # FILE COMMAND...: the sample's content for a file that the folder lacks
-  local file=$folder/$1
-  [ ! -e "$file" ] || return 0
-  mkdir -p "$(dirname "$file")"
-  "${@:2}" > "$file"
+configure() { # from config.yml, as the pipeline's build does
+  local config=model/config.yml
+  if [ -e "$folder/config.yml" ]; then
+    config=$folder/config.yml
+  elif [ -n "$given" ] && [ -e "$folder/processing/input/config/config.json" ]; then
+    return 0
+  fi
+  set_up
+  .venv/bin/python -m model.local_config "$config" "$folder"
+}
+
+bring_data() { # the sample's, where there are no others
+  local data=$folder/processing/input/data/train
+  [ ! -e "$data" ] || return 0
+  mkdir -p "$data"
+  head -n 3334 data/churn.csv > "$data/churn.csv"
 }
 
 hand_on() { # OUTPUT INPUT: as the workflow does through S3
@@ -40,9 +54,8 @@ hand_on() { # OUTPUT INPUT: as the workflow does through S3
 }
 
 train() {
-  compgen -G "$folder/processing/input/data/train/*.csv" > /dev/null || fill processing/input/data/train/churn.csv head -n 3334 data/churn.csv
-  fill processing/input/config/config.json echo '{"problem": {"type": "binary", "target": "churn", "positive": "yes"}, "data": {"seed": 42}}'
-  fill input/config/hyperparameters.json echo '{"estimator": "HistGradientBoosting"}'
+  bring_data
+  configure
   run prepare
   hand_on train/train.csv input/data/train/train.csv
   hand_on validation/validation.csv input/data/validation/validation.csv
@@ -52,6 +65,7 @@ train() {
   mkdir -p "$folder/processing/input/model"
   tar -czf "$folder/processing/input/model/model.tar.gz" -C "$folder/model" .
   run evaluate
+  echo "local_test: what the model is worth is in $folder/processing/output/evaluation: evaluation.json, report.html" >&2
   echo "local_test: the model is in $folder/model. Next: container/local_test.sh serve${given:+ $given}" >&2
 }
 

@@ -35,9 +35,9 @@ RANGES = {"r2": ("at most 1", -math.inf, 1.0)} | dict.fromkeys(SMALLER_IS_BETTER
 GUARDED_MINUTES = 360  # SageMaker ends a guarded update after 8 hours; instances and watch need the rest
 
 
-def load(path: Path = CONFIG, schema_path: Path = SCHEMA) -> dict[str, Any]:
-    """Return the configuration with every default filled in, or raise BuildError naming field and value."""
-    return checked(parsed(path), json.loads(schema_path.read_text(encoding="utf-8")), f"model/{path.name}")
+def load(path: Path = CONFIG, schema_path: Path = SCHEMA, name: str = "model/config.yml") -> dict[str, Any]:
+    """Return the configuration with every default filled in, or raise BuildError naming file, field and value."""
+    return checked(parsed(path, name), json.loads(schema_path.read_text(encoding="utf-8")), name)
 
 
 def checked(config: Any, schema: dict[str, Any], source: str) -> dict[str, Any]:
@@ -51,14 +51,14 @@ def checked(config: Any, schema: dict[str, Any], source: str) -> dict[str, Any]:
     return complete
 
 
-def parsed(path: Path) -> Any:
+def parsed(path: Path, name: str) -> Any:
     """Return what a YAML file holds."""
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise BuildError(f"model/{path.name} is missing from the repository") from None
+        raise BuildError(f"{name} is missing") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BuildError(f"model/{path.name} is not YAML: {' '.join(str(error).split())}") from error
+        raise BuildError(f"{name} is not YAML: {' '.join(str(error).split())}") from error
 
 
 def refusal(error: ValidationError) -> str:

@@ -36,6 +36,34 @@ def test_train_takes_the_folders_own_data_and_configuration(job: Job):
     assert job.json("model/model.json")["estimator"] == "LogisticRegression"
 
 
+REGRESSION = "problem: {type: regression, target: price}\ngate: {metric: r2, threshold: 0.5}\ntraining: {estimator: Ridge, hyperparameters: {alpha: 2}}\n"
+
+
+def test_train_takes_the_folders_config_file_which_wins_over_an_earlier_run(job: Job):
+    job.data([["size", "price"], *([size, 3 * size] for size in range(200))])
+    job.config({"problem": {"type": "binary", "target": "left", "positive": "yes"}})
+    job.write("config.yml", REGRESSION)
+    ended = run("train", job.base)
+    assert ended.returncode == 0, ended.stderr
+    assert "test:r2=" in ended.stdout and f"{job.outputs}/evaluation: evaluation.json, report.html" in ended.stderr
+    model = job.json("model/model.json")
+    assert (model["estimator"], model["hyperparameters"]["alpha"]) == ("Ridge", 2)
+
+
+def test_a_wrong_config_file_is_named_with_field_and_value(job: Job):
+    job.data([["size", "price"], ["1", "2"]])
+    file = job.write("config.yml", REGRESSION.replace("Ridge", "svm"))
+    ended = run("train", job.base)
+    assert ended.returncode == 1 and f'{file}: training.estimator is "svm"; allowed: HistGradientBoosting, ' in ended.stderr
+
+
+def test_train_brings_no_sample_to_data_that_it_does_not_know(job: Job):
+    job.write("processing/input/data/train/rows.txt", "size,price\n1,2\n")
+    job.config({"problem": {"type": "regression", "target": "price"}})
+    ended = run("train", job.base)
+    assert ended.returncode == 1 and "holds no .csv file" in ended.stderr
+
+
 def test_predict_asks_the_server(churn: Job, tmp_path):
     golden = churn.outputs / "golden" / "golden.csv"
     with RunningServer(churn.base, tmp_path, command=("bash", str(SCRIPT), "serve", str(churn.base)), PYTHON=sys.executable) as server:
