@@ -39,7 +39,7 @@ class Answering:
 
     def _predict(self, rows: Any) -> Any:
         if self._hooks.predict_fn:
-            return self._hooks.predict_fn(rows, self._model)
+            return _as_many(self._hooks.predict_fn(rows, self._model), rows)
         return self._model.scores(rows) if hasattr(self._model, "scores") else score(self._model, rows)
 
     def _write(self, scores: Any, accept: str | None) -> tuple[bytes, str]:
@@ -56,6 +56,13 @@ def _schema(folder: Path, hooks: Hooks) -> Schema:
     if hooks.model_fn and hooks.input_fn and hooks.output_fn and not (folder / SCHEMA_FILE).is_file():
         return None  # type: ignore[return-value]  # none of the steps that read it is the default
     return read_schema(folder / SCHEMA_FILE)
+
+
+def _as_many(scores: Any, rows: Any) -> Any:
+    """Return the scores; refuse others than one for each row, which would be answers to other rows."""
+    if isinstance(rows, np.ndarray) and len(scores) != len(rows):
+        raise ValueError(f"predict_fn returned {len(scores)} scores for {len(rows)} rows")
+    return scores
 
 
 def _as_bytes(written: Any, accept: str | None) -> tuple[bytes, str]:

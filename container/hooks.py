@@ -8,6 +8,7 @@ import importlib.util
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ class Hooks:
 
 NO_HOOKS = Hooks()
 NAMES = tuple(field.name for field in fields(Hooks))
+TAKEN = {"model_fn": ("folder",), "input_fn": ("body", "content_type"), "predict_fn": ("rows", "model"), "output_fn": ("scores", "accept")}
 
 
 def hooks_file() -> Path | None:
@@ -49,9 +51,21 @@ def load_hooks(file: Path | None) -> Hooks:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise Refused(f"{file} cannot be imported: {type(error).__name__}: {error}") from error
     found = {name: getattr(module, name) for name in NAMES if callable(getattr(module, name, None))}
     if not found:
         raise Refused(f"{file} defines none of {', '.join(NAMES)}; define one, or remove the file")
+    for name, function in found.items():
+        _check_signature(name, function, file)
     return Hooks(**found)
+
+
+def _check_signature(name: str, function: Callable[..., Any], file: Path) -> None:
+    try:
+        taken = signature(function)
+        taken.bind(*TAKEN[name])
+    except TypeError:
+        raise Refused(f"{file}: {name} takes {taken}; it must take ({', '.join(TAKEN[name])})") from None
+    except ValueError:
+        return  # written in C: it does not say what it takes

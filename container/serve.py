@@ -15,6 +15,7 @@ import os
 import socket
 import struct
 import sys
+import traceback
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -53,8 +54,13 @@ class Server(BaseApplication):
 
             hooks = load_hooks(hooks_file())
             app = create_app(model_folder(), os.environ.get("MODEL_RUN", ""), self._largest_body, hooks, self._answer)
-        except Exception as error:
-            report(f"serve: the model cannot be loaded: {error}")
+        except (Exception, SystemExit) as error:
+            if isinstance(error, Refused):
+                reason = str(error)
+            else:
+                traceback.print_exc()  # of loading: no request's data are in it
+                reason = f"{type(error).__name__}: {error}"
+            report(f"serve: the model cannot be loaded: {reason}")
             # The status at which gunicorn gives up instead of starting the worker again and again.
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
         # What is loaded stays: the collector need not look at it with every request's garbage.
@@ -68,7 +74,7 @@ class Master(Arbiter):
 
     def __init__(self, app: Server, shield: Proxy | None) -> None:
         super().__init__(app)
-        self._shield = shield
+        self._shield, self._ends = shield, False
 
     def start(self) -> None:
         """Listen, then let the proxy take the port."""
@@ -82,8 +88,17 @@ class Master(Arbiter):
             raise HaltServer("nginx ended; its reason stands above. Is the port taken?", 1)
         super().manage_workers()
 
+    def reap_workers(self) -> None:
+        """Take note of workers that ended; one that could not load the model ends the server, the next one does not interrupt that."""
+        try:
+            super().reap_workers()
+        except HaltServer:
+            if not self._ends:
+                raise
+
     def stop(self, graceful: bool = True) -> None:
         """End the proxy when it has answered the requests under way, then the workers."""
+        self._ends = True
         if self._shield:
             self._shield.stop(self.cfg.graceful_timeout if graceful else 0)
         super().stop(graceful)

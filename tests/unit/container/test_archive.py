@@ -1,7 +1,10 @@
 """What a model archive may hold."""
 
+import gzip
 import io
+import random
 import tarfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -38,6 +41,7 @@ DANGEROUS = {
     "folder that is a link": (member("code", tarfile.SYMTYPE, "/etc"), "is a link"),
     "character device": (member("model.onnx", tarfile.CHRTYPE), "is a device"),
     "block device": (member("disk", tarfile.BLKTYPE), "is a device"),
+    "sparse file": (member("model.onnx", tarfile.GNUTYPE_SPARSE), "is a sparse file"),
     "pipe": (member("model.json", tarfile.FIFOTYPE), "is a device or a pipe"),
 }
 
@@ -58,8 +62,48 @@ def test_a_member_of_any_size_is_not_written(tmp_path, monkeypatch):
     monkeypatch.setattr("container.archive.LARGEST", 10)
     large = member("model.onnx")
     large.size = 11
-    with pytest.raises(Refused, match="has 11 bytes, allowed are 10"):
+    with pytest.raises(Refused, match="'model.onnx' makes it 13 bytes, allowed are 10"):
         unpack(packed(tmp_path, large), tmp_path)
+    assert not (tmp_path / "model.onnx").exists()
+
+
+def test_many_members_may_not_be_larger_together(tmp_path, monkeypatch):
+    monkeypatch.setattr("container.archive.LARGEST", 100)
+    again = member("model.onnx")
+    again.size = 30
+    with pytest.raises(Refused, match="makes it 122 bytes, allowed are 100"):
+        unpack(packed(tmp_path, *[again] * 9), tmp_path)
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_header_as_large_as_memory_is_not_read(tmp_path, kind):
+    header = member("long", kind)
+    header.size = 100 << 20
+    path = tmp_path / "model.tar.gz"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(header.tobuf(tarfile.GNU_FORMAT))
+        for _ in range(100):
+            file.write(bytes(1 << 20))
+    tracemalloc.start()
+    with pytest.raises(Refused, match="no readable tar.gz archive: a header of 104857600 bytes"):
+        unpack(path, tmp_path)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 20 << 20
+
+
+@pytest.mark.parametrize("content", [random.Random(1).randbytes(500_000), b"".join(b"%d," % n for n in range(300_000))])
+def test_a_damaged_archive_is_named(tmp_path, content):
+    model = member("model.onnx")
+    model.size = len(content)
+    path = tmp_path / "model.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        archive.addfile(model, io.BytesIO(content))
+    packed_bytes = bytearray(path.read_bytes())
+    packed_bytes[250_000:250_200] = bytes(200)
+    path.write_bytes(packed_bytes)
+    with pytest.raises(Refused, match="no readable tar.gz archive"):
+        unpack(path, tmp_path)
 
 
 def test_other_plain_files_and_folders_are_left_in_the_archive(tmp_path):

@@ -78,10 +78,31 @@ def test_an_output_that_is_no_body_is_a_fault_without_a_trace(churn: Job, tmp_pa
     assert reply.status_code == 500 and json.loads(reply.text).keys() == {"error"}
 
 
-@pytest.mark.parametrize(("text", "words"), [("def inputs_fn(): pass", "defines none of model_fn"), ("import nothing_at_all", "cannot be imported")])
-def test_a_file_without_hooks_is_refused(tmp_path, text, words):
+def test_fewer_scores_than_rows_are_a_fault(churn: Job, tmp_path):
+    golden = (churn.outputs / "golden" / "golden.csv").read_text()
+    text = "def predict_fn(rows, model):\n    return model.scores(rows)[:-1]\n"
+    client = create_app(churn.base / "model", "run", 10_000, hooks(tmp_path, text)).test_client()
+    assert client.post("/invocations", data=golden, content_type="text/csv").status_code == 500
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("def inputs_fn(): pass", "defines none of model_fn"),
+    ("predict_fn = 5", "defines none of model_fn"),
+    ("import nothing_at_all", "cannot be imported: ModuleNotFoundError"),
+    ("def predict_fn(rows, model)", "cannot be imported: SyntaxError"),
+    ("import sys\nsys.exit(3)", "cannot be imported: SystemExit: 3"),
+    ("def predict_fn(rows): pass", r"inference.py: predict_fn takes \(rows\); it must take \(rows, model\)"),
+    ("def model_fn(): pass", r"model_fn takes \(\); it must take \(folder\)"),
+    ("def output_fn(scores, accept, more): pass", r"it must take \(scores, accept\)"),
+    ("def input_fn(body, *, content_type): pass", r"it must take \(body, content_type\)"),
+])
+def test_a_file_that_cannot_serve_is_refused(tmp_path, text, words):
     with pytest.raises(Refused, match=words):
         hooks(tmp_path, text)
+
+
+def test_further_parameters_with_defaults_are_fine(tmp_path):
+    assert hooks(tmp_path, "def predict_fn(rows, model, context=None): pass\ndef input_fn(*given): pass").predict_fn
 
 
 def test_the_file_is_named_by_the_environment(monkeypatch, tmp_path):
