@@ -72,7 +72,7 @@ def _answer_errors(app: Flask, largest_body: int) -> None:
 
 
 def _read_rest(most: int) -> None:
-    """Read what the client still sends, up to a limit: closed earlier, it would see a broken pipe and no reply."""
+    """Read what the client, or the proxy, still sends, up to a limit: closed earlier, it would see a broken pipe and no reply."""
     stream = request.environ["wsgi.input"]
     try:
         while most > 0 and (chunk := stream.read(min(most, 1 << 16))):

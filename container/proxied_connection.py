@@ -8,6 +8,8 @@ unix socket needs it only when something of the request was left unread.
 import socket
 from typing import Any
 
+LINGER = 2.0  # seconds; the proxy has the whole request, so it is quick
+
 
 class ProxiedConnection:
     """Stands for a socket in gunicorn's synchronous worker."""
@@ -32,6 +34,21 @@ class ProxiedConnection:
         except BlockingIOError:
             raise ConnectionError("nothing is left unread") from None
         self._connection.shutdown(how)
+
+    def linger(self) -> None:
+        """Send the reply, and read on until the proxy has it and closes.
+
+        A request that was refused for its head has a body that the proxy may not have begun to send: closed before, it
+        would take the refusal for a worker that failed.
+        """
+        try:
+            self._send()
+            self._connection.settimeout(LINGER)
+            self._connection.shutdown(socket.SHUT_WR)
+            while self._connection.recv(1 << 16):
+                pass
+        except OSError:
+            return  # it is gone, or does not close: closing is all that is left
 
     def close(self) -> None:
         """Send what is left and close."""

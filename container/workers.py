@@ -39,6 +39,11 @@ class ShieldedWorker(RefusesWithReason, SyncWorker):
         """Answer one request."""
         super().handle(listener, ProxiedConnection(client), addr)
 
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Answer as RefusesWithReason does, to a proxy that may still be sending."""
+        super().handle_error(req, client, addr, exc)
+        client.linger()
+
 
 class OpenWorker(RefusesWithReason, ThreadWorker):
     """Takes several requests at a time, from clients that may be slow."""
