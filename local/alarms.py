@@ -126,6 +126,19 @@ class Alarms:
         except Exception:  # one alarm that cannot be evaluated must not keep the others from it
             logger.exception("alarm %s could not be evaluated", alarm["AlarmName"])
 
+    def reading(self, name: str) -> tuple[str, float | None]:
+        """Return an alarm's state, and its metric in the last full period, None where there are no data."""
+        from ministack.core.responses import request_scope
+
+        with request_scope(self._machine.account_id, self._machine.region):
+            alarm = self._cloudwatch._alarms.get(name)
+            if alarm is None:
+                return "INSUFFICIENT_DATA", None
+            length = self._machine.clock.scaled(alarm_states.period(alarm))
+            start = (math.floor(self._machine.clock.now() / length) - 1) * length
+            values = metric_math.evaluate(alarm_states.queries(alarm), lambda stat: self._series(stat, start, length, 1, {}))
+            return alarm["StateValue"], values[-1]
+
     def _series(self, stat: dict, start: float, length: float, count: int, reads: Reads) -> Series:
         """Return a statistic of a metric for ``count`` periods from ``start``, None where there are no data."""
         periods: list[list[dict]] = [[] for _ in range(count)]

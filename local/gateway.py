@@ -55,7 +55,7 @@ class Gateway:
         machine.processes.reap()
         machine.engine = ProcessEngine(machine)
         self._services, self._handlers, self._routes = handlers(machine)
-        self._functions, self._alarms = Functions(machine), Alarms(machine)
+        self._functions, machine.alarms = Functions(machine), Alarms(machine)
         self._durability = Durability(machine, native, NATIVE_SERVICES.split(","))
         self._install()
 
@@ -75,7 +75,7 @@ class Gateway:
                      events, schedules, sam, workflow, layers):
             part.install(self.machine)
         self._functions.install()
-        self._alarms.install()
+        self.machine.alarms.install()
         interrupted_stacks.install(self.machine)
         s3_events.install(self.machine)
         self._durability.install()  # last, so that its answers are the last
@@ -127,7 +127,7 @@ class Gateway:
                 writer.close()
                 settling = asyncio.create_task(self._settle())
                 await asyncio.wait((settling,), timeout=SETTLE_SECONDS)
-                self._alarms.start()
+                self.machine.alarms.start()
                 ready()
                 return await settling
             await asyncio.sleep(0.02)

@@ -19,6 +19,7 @@ from local.storage import Storage
 from local.store import Store
 
 if TYPE_CHECKING:
+    from local.alarms import Alarms
     from local.engines.process import ProcessEngine
     from local.hosting import Hosting
     from local.metrics import Metrics
@@ -61,6 +62,7 @@ class Machine:
     account_id: str = "000000000000"
     engine: "ProcessEngine | None" = None
     hosting: "Hosting | None" = None
+    alarms: "Alarms" = field(init=False)  # set by local/gateway.py
     metrics: "Metrics" = field(init=False)  # set by local/metrics.py
     saved: Callable[[], None] = lambda: None  # waits until ministack's state is on disk; set by local/durability.py
     storage: Storage = field(init=False)

@@ -87,6 +87,13 @@ def _changed_group(properties: dict) -> dict:
     return empty | {key: value for key, value in properties.items() if key not in ("DeploymentGroupName", "Tags")}
 
 
+def _scaling_policy(properties: dict) -> dict:
+    """Return what PutScalingPolicy takes; a template may name the target by what Ref gives of it."""
+    named = {key: value for key, value in properties.items() if key != "ScalingTargetId"}
+    names = ("ResourceId", "ScalableDimension", "ServiceNamespace")
+    return dict(zip(names, properties.get("ScalingTargetId", "").split("|"), strict=False)) | named
+
+
 def _product(properties: dict) -> dict:
     artifact, *more = properties["ProvisioningArtifactParameters"]
     if more:
@@ -161,6 +168,17 @@ TYPES: dict[str, ResourceType] = {
         "codepipeline", "CreatePipeline", "DeletePipeline", "name", "pipeline.name", read="GetPipeline",
         update="UpdatePipeline", name="Name", attributes={"Version": "pipeline.version"}, replaced_on=("Name",),
         request=_pipeline),
+    "AWS::ApplicationAutoScaling::ScalableTarget": ResourceType(
+        "application-autoscaling", "RegisterScalableTarget", "DeregisterScalableTarget",
+        "ResourceId|ScalableDimension|ServiceNamespace", "", read="DescribeScalableTargets",
+        read_key="ResourceIds|ScalableDimension|ServiceNamespace", update="RegisterScalableTarget",
+        replaced_on=("ResourceId", "ScalableDimension", "ServiceNamespace")),
+    "AWS::ApplicationAutoScaling::ScalingPolicy": ResourceType(
+        "application-autoscaling", "PutScalingPolicy", "DeleteScalingPolicy",
+        "PolicyName|ResourceId|ScalableDimension|ServiceNamespace", "", read="DescribeScalingPolicies",
+        read_key="PolicyNames|ResourceId|ScalableDimension|ServiceNamespace", update="PutScalingPolicy",
+        ref="ScalingPolicies.PolicyARN", attributes={"Arn": "ScalingPolicies.PolicyARN"}, request=_scaling_policy,
+        replaced_on=("PolicyName", "ResourceId", "ScalableDimension", "ServiceNamespace", "ScalingTargetId")),
     "AWS::ServiceCatalog::Portfolio": ResourceType(
         "servicecatalog", "CreatePortfolio", "DeletePortfolio", "Id", "PortfolioDetail.Id", read="DescribePortfolio",
         update="UpdatePortfolio", attributes={"PortfolioName": "PortfolioDetail.DisplayName"}, request=_with_token),
@@ -206,8 +224,10 @@ class Provisioner:
 
     def name_of(self, physical_id: str, properties: dict) -> str:
         """Return the name that the service knows a resource by; the physical id is what Ref gives."""
-        # Of an address the last part counts; several names in one are taken as they are, an ARN among them included.
-        name = properties.get(self.kind.name) or (physical_id if "|" in physical_id else physical_id.rpartition("/")[2])
+        if "|" in self.kind.key and not self.kind.parent:
+            request = self.kind.request(properties)
+            return "|".join(request[part] for part in self.kind.key.split("|"))
+        name = properties.get(self.kind.name) or physical_id.rpartition("/")[2]  # of an address the last part counts
         return f"{properties[self.kind.parent]}|{name}" if self.kind.parent else name
 
     def update(self, name: str, properties: dict) -> tuple[str, dict]:

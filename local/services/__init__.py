@@ -11,6 +11,7 @@ Handler = Callable[..., Awaitable[tuple[int, dict[str, str], bytes]]]
 
 def handlers(machine: Machine) -> tuple[list[Service], dict[str, Handler], dict[str, Any]]:
     """Return the services, the handler of each signing name, and the routes that are not AWS APIs."""
+    from local.services.application_autoscaling import ApplicationAutoScaling
     from local.services.codebuild import CodeBuild
     from local.services.codecommit import CodeCommit
     from local.services.codedeploy import CodeDeploy
@@ -21,7 +22,8 @@ def handlers(machine: Machine) -> tuple[list[Service], dict[str, Handler], dict[
 
     sagemaker, runtime = SageMaker(machine), SageMakerRuntime(machine)
     codecommit = CodeCommit(machine)
-    others = [CodeBuild(machine), CodeDeploy(machine), CodePipeline(machine), ServiceCatalog(machine)]
+    others = [CodeBuild(machine), CodeDeploy(machine), CodePipeline(machine), ServiceCatalog(machine),
+              ApplicationAutoScaling(machine)]
     names = {service.service_name: service.handle_request for service in (codecommit, *others)}
 
     async def by_path(method: str, path: str, headers: dict, body: bytes, query: dict) -> Any:

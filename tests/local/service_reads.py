@@ -247,6 +247,19 @@ def alarm(aws: LocalAws, resource: Resource) -> dict[str, Any]:
     return found | {"Tags": cloudwatch.list_tags_for_resource(ResourceARN=found["AlarmArn"])["Tags"]}
 
 
+def scalable_target(aws: LocalAws, resource: Resource) -> dict[str, Any]:
+    place, dimension, namespace = resource.physical_id.split("|")
+    [found] = aws.client("application-autoscaling").describe_scalable_targets(
+        ServiceNamespace=namespace, ResourceIds=[place], ScalableDimension=dimension)["ScalableTargets"]
+    return found
+
+
+def scaling_policy(aws: LocalAws, resource: Resource) -> dict[str, Any]:
+    [found] = aws.client("application-autoscaling").describe_scaling_policies(
+        ServiceNamespace="sagemaker", PolicyNames=[resource.physical_id])["ScalingPolicies"]
+    return found | {"ScalingTargetId": "|".join(found[name] for name in ("ResourceId", "ScalableDimension", "ServiceNamespace"))}
+
+
 # ---------------------------------------------------------------------- the organization's product
 
 def portfolio(aws: LocalAws, resource: Resource) -> dict[str, Any]:

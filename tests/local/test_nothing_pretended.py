@@ -18,6 +18,8 @@ READS: dict[str, services.Read] = {
     "AWS::ApiGateway::Deployment": services.deployment,
     "AWS::ApiGateway::RestApi": services.rest_api,
     "AWS::ApiGateway::Stage": services.stage,
+    "AWS::ApplicationAutoScaling::ScalableTarget": services.scalable_target,
+    "AWS::ApplicationAutoScaling::ScalingPolicy": services.scaling_policy,
     "AWS::CloudWatch::Alarm": services.alarm,
     "AWS::CodeBuild::Project": services.build,
     "AWS::CodeCommit::Repository": services.repository,
