@@ -1,111 +1,37 @@
-"""SageMaker's endpoints as serving processes: started beside each other, health checked, replaced when they crash.
+"""SageMaker's endpoints: which fleet of instances takes which share of the traffic, and how that changes.
 
 One thread an endpoint makes every change to it, so changes come one after the other; invocations only read.
 """
 
 import http.client
-import itertools
 import logging
 import queue
 import random
 import shutil
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from local.capture import Capture
-from local.instances import PRINCIPAL, HostingError, Instance, ModelFaultError, Place
-from local.logs import LogStream
-from local.machine import AccessDeniedError, Machine
+from local.fleets import INVOCATION_TIMEOUT, TICK_SECONDS, Fleet, Variant
+from local.guardrails import RollbackError, Shift, StoppedError
+from local.instances import HostingError, Instance, ModelFaultError
+from local.machine import Machine
 from local.resources import Collection
 from local.service import ServiceError
-from local.transfer import TransferError
 
 logger = logging.getLogger("local")
-TICK_SECONDS = 0.25
-INVOCATION_TIMEOUT = 60.0
-
-
-class Variant:
-    """The instances of one production variant."""
-
-    def __init__(self, endpoint: "Endpoint", config: dict, model: dict) -> None:
-        self.endpoint, self.model, self.config = endpoint, model, config
-        self.name = config["VariantName"]
-        self.weight: float = config.get("InitialVariantWeight", 1.0)
-        self.count: int = config.get("InitialInstanceCount", 1)
-        self.instances: list[Instance] = []
-        self._restarts, self._next_start = 0, 0.0
-        self._turn = itertools.count()
-
-    def new_instance(self) -> Instance:
-        """Start another instance; it takes no requests before it is ready."""
-        machine, name = self.endpoint.machine, f"i-{uuid.uuid4().hex[:17]}"
-        folder = self.endpoint.folder / name
-        folder.mkdir(parents=True)
-        credentials = machine.session(self.model["ExecutionRoleArn"], PRINCIPAL, "SageMaker")
-        log = LogStream(machine.client("logs", credentials), folder / "log",
-                        f"/aws/sagemaker/Endpoints/{self.endpoint.name}", f"{self.name}/{name}")
-        instance = Instance(machine, self.model, Place(folder, log, f"{self.endpoint.name}/{self.name}"))
-        instance.start()
-        self.instances = [*self.instances, instance]
-        return instance
-
-    def scale(self) -> None:
-        """Start or stop instances until there are as many as wanted, and wait until they are ready."""
-        while len(self.instances) < self.count:
-            self.new_instance()
-        surplus, self.instances = self.instances[self.count:], self.instances[:self.count]
-        retire(surplus, self.endpoint.ended)
-
-    def pick(self) -> Instance | None:
-        """Return the next ready instance in turn."""
-        ready = [instance for instance in self.instances if instance.ready]
-        return ready[next(self._turn) % len(ready)] if ready else None
-
-    def renew(self) -> None:
-        """Replace what has ended, later each time so that a broken model does not keep the machine busy."""
-        for instance in self.instances:
-            if not instance.alive():
-                logger.warning("endpoint %s: an instance of %s ended and is replaced:\n%s", self.endpoint.name,
-                               self.name, instance.place.log.tail())
-                self.instances = [other for other in self.instances if other is not instance]
-                instance.stop()
-        if len(self.instances) < self.count and time.monotonic() > self._next_start:
-            self._next_start = time.monotonic() + min(60, 2**self._restarts)
-            self._restarts += 1
-            self.new_instance()
-
-    def stop(self) -> None:
-        """End all instances."""
-        for instance in self.instances:
-            instance.stop()
-
-    def summary(self) -> dict:
-        """Return the variant as DescribeEndpoint shows it."""
-        image = self.model.get("PrimaryContainer", self.model.get("Containers", [{}])[0])["Image"]
-        digest = self.instances[0].digest if self.instances else ""
-        repository = image.partition("@")[0].rpartition("/")
-        resolved = f"{repository[0]}/{repository[2].partition(':')[0]}@{digest}"
-        return {"VariantName": self.name, "CurrentWeight": self.weight, "DesiredWeight": self.weight,
-                "CurrentInstanceCount": len(self.instances), "DesiredInstanceCount": self.count,
-                "DeployedImages": [{"SpecifiedImage": image, "ResolvedImage": resolved,
-                                    "ResolutionTime": time.time()}]}
 
 
 class Endpoint:
-    """One endpoint: its variants, and the thread that changes and watches them."""
+    """One endpoint: the fleet that serves, the shares of the traffic, and the thread that changes and watches them."""
 
     def __init__(self, machine: Machine, collection: Collection, name: str) -> None:
         self.machine, self.collection, self.name = machine, collection, name
         self.folder = machine.data / "sagemaker" / "endpoint" / name.lower()
         shutil.rmtree(self.folder, ignore_errors=True)
-        self.variants: dict[str, Variant] = {}
-        self.capture: Capture | None = None
+        self.fleet: Fleet | None = None
+        self.route: tuple[tuple[Fleet, float], ...] = ()  # replaced as a whole: each invocation reads it once
         self.ended = threading.Event()
         self.work: queue.Queue[Callable[[], None]] = queue.Queue()
         self.thread = threading.Thread(target=self._run, name=f"endpoint {name}", daemon=True)
@@ -113,70 +39,70 @@ class Endpoint:
 
     # Changes, made on the endpoint's thread
 
-    def deploy(self, config: dict, desired: dict[str, dict] | None = None) -> None:
-        """Start a configuration's instances beside those that serve, then let them take over."""
-        fresh: dict[str, Variant] = {}
+    def deploy(self, config: dict, desired: dict[str, dict], deployment: dict | None, reason: str | None) -> None:
+        """Start a configuration's instances beside those that serve, then let them take over, all at once or guarded."""
+        fresh, old = Fleet(self.machine, self.name, self.folder, config, self.ended), self.fleet
+        fresh.want(desired)
+        shift = Shift(self, old, deployment, _role(old.config)) if old and deployment else None
         try:
-            for each in config["ProductionVariants"]:
-                variant = Variant(self, each | (desired or {}).get(each["VariantName"], {}),
-                                  config["_Models"][each["ModelName"]])
-                fresh[variant.name] = variant
-            self._fill(fresh)
-        except HostingError as error:
-            for variant in fresh.values():
-                variant.stop()
-            return self._fail(str(error))
-        old, self.variants = self.variants, fresh
-        old_capture, self.capture = self.capture, self._new_capture(config)
-        self._settle(_Config=config, EndpointConfigName=config["EndpointConfigName"],
-                     DataCaptureConfig=_capture_summary(config.get("DataCaptureConfig")))
-        retire([instance for variant in old.values() for instance in variant.instances], self.ended)
-        if old_capture:
-            old_capture.flush()
+            if shift:
+                shift.alarms.check()
+                self.tell_pending(fresh, "Creating")
+            fresh.fill(self._tell)
+            if shift:
+                shift.run(fresh)
+        except (HostingError, RollbackError) as error:
+            return self._go_back(fresh, str(error))
+        self.fleet, self.route = fresh, ((fresh, 1.0), (old, 0.0)) if shift and old else ((fresh, 1.0),)
+        self._tell(_Config=config, EndpointConfigName=config["EndpointConfigName"], PendingDeploymentSummary=None,
+                   DataCaptureConfig=_capture_summary(config.get("DataCaptureConfig")))
+        if shift:
+            shift.keep_old(fresh)
+        self.route = ((fresh, 1.0),)
+        self._tell(EndpointStatus="InService", FailureReason=reason)
+        if old:
+            old.retire()
 
-    def _fill(self, variants: dict[str, Variant]) -> None:
-        """Scale the variants and wait until all are ready; raises HostingError naming the variant that is not."""
-        for variant in variants.values():
-            try:
-                variant.scale()
-            except (HostingError, TransferError, ClientError, BotoCoreError, AccessDeniedError) as error:
-                raise HostingError(f"The production variant {variant.name}: {error}") from error
-        for variant in variants.values():
-            try:
-                for instance in variant.instances:
-                    instance.wait_until_ready(self.ended)
-            except HostingError as error:
-                raise HostingError(f"The primary container for production variant {variant.name} {error}") from error
+    def _go_back(self, fresh: Fleet, reason: str) -> None:
+        """Take all traffic back to the fleet that served, and end the one that should have."""
+        if len(self.route) > 1 and self.fleet:
+            self.route = ((self.fleet, 1.0),)
+            self._tell(EndpointStatus="RollingBack")
+        fresh.retire()
+        self._fail(reason)
 
-    def scale(self, wanted: dict[str, int]) -> None:
-        """Change the instance counts of the variants that serve."""
-        for name, count in wanted.items():
-            self.variants[name].count = count
+    def scale(self, desired: dict[str, dict]) -> None:
+        """Change weights and instance counts of the variants that serve."""
+        assert self.fleet is not None
+        self.fleet.want(desired)
+        self._tell()
         try:
-            self._fill(self.variants)
-            self._settle()
+            self.fleet.fill(self._tell)
+            self._tell(EndpointStatus="InService")
         except HostingError as error:
+            for variant in self.fleet.variants.values():
+                variant.keep_ready()
             self._fail(str(error))
 
-    def _settle(self, **members: Any) -> None:
+    def _tell(self, **members: Any) -> None:
+        """Show what serves, and change members, unless the endpoint or the machine goes away."""
         if not self.ended.is_set() and not self.machine.stopping.is_set():
-            summaries = [variant.summary() for variant in self.variants.values()]
-            self.collection.change(self.name, EndpointStatus="InService", FailureReason=None,
-                                   ProductionVariants=summaries, **members)
+            shown = {"ProductionVariants": self.fleet.summaries()} if self.fleet else {}
+            self.collection.change(self.name, **shown, **members)
+
+    def tell_pending(self, fresh: Fleet, status: str, message: str | None = None) -> None:
+        """Show the configuration on its way, and how far it has come."""
+        state = {"Status": status, "StatusMessage": message, "StartTime": time.time()}
+        self._tell(PendingDeploymentSummary={
+            "EndpointConfigName": fresh.config["EndpointConfigName"], "StartTime": time.time(),
+            "ProductionVariants": [each | {"VariantStatus": [state]} for each in fresh.summaries()]})
 
     def _fail(self, reason: str) -> None:
         """Failed where nothing serves; else the old instances stay and the reason tells of the update."""
-        if not self.ended.is_set() and not self.machine.stopping.is_set():
+        if not self.ended.is_set():
             logger.warning("endpoint %s: %s", self.name, reason)
-            self.collection.change(self.name, EndpointStatus="InService" if self.variants else "Failed",
-                                   FailureReason=reason[:1024])
-
-    def _new_capture(self, config: dict) -> Capture | None:
-        wanted = config.get("DataCaptureConfig") or {}
-        if not wanted or not wanted.get("EnableCapture", True):
-            return None
-        role = config["_Models"][config["ProductionVariants"][0]["ModelName"]]["ExecutionRoleArn"]
-        return Capture(self.machine, self.name, wanted, self.machine.session(role, PRINCIPAL, "SageMaker"))
+        self._tell(EndpointStatus="InService" if self.fleet else "Failed", FailureReason=reason[:1024],
+                   PendingDeploymentSummary=None)
 
     # The thread
 
@@ -188,46 +114,43 @@ class Endpoint:
                 work = None
             try:
                 (work or self._watch)()
+            except StoppedError:
+                return
             except Exception as error:
                 logger.exception("endpoint %s", self.name)
                 if work:
                     self._fail(f"InternalServerError: {error!r}")
 
     def _watch(self) -> None:
-        for variant in self.variants.values():
-            variant.renew()
-            for instance in variant.instances:
-                instance.place.log.ship()
-        if self.capture:
-            self.capture.flush_if_due()
+        if self.fleet:
+            self.fleet.watch()
 
     def stop(self) -> None:
         """End the thread, the instances and what is buffered."""
         self.ended.set()
         self.thread.join(timeout=30)
-        variants, self.variants = self.variants, {}
-        for variant in variants.values():
-            variant.stop()
-        if self.capture:
-            self.capture.flush()
+        fleets = {fleet for fleet, _ in self.route}
+        self.fleet, self.route = None, ()
+        for fleet in fleets:
+            fleet.retire()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # Invocations
 
     def choose(self, target: str | None) -> tuple[Variant, Instance]:
-        """Return the variant (by weight, or the one asked for) and the instance whose turn it is."""
-        if target and target not in self.variants:
-            raise ServiceError("ValidationError", f"Variant {target} not found for endpoint {self.name}.")
-        variants = [self.variants[target]] if target else list(self.variants.values())
-        weights = [1.0] if target else [variant.weight for variant in variants]
-        if not any(weights):
-            raise ServiceError("ValidationError", f"All variants of endpoint {self.name} have weight 0.")
-        variant = random.choices(variants, weights)[0]
-        instance = variant.pick()
-        if instance is None:
-            raise ServiceError("ServiceUnavailable", f"Endpoint {self.name} has no healthy instance of variant "
-                                                     f"{variant.name}.", 503)
-        return variant, instance
+        """Return variant and instance of one request, which must release it, by the fleets' shares and their weights."""
+        while True:
+            route = self.route
+            if not route:
+                raise not_found(self.machine, self.name)
+            [fleet] = random.choices([each for each, _ in route], [share for _, share in route])
+            variant, instance = fleet.choose(target)
+            if instance:
+                return variant, instance
+            if route is self.route:  # else the fleet left meanwhile
+                self._measured(variant, 503, 0.0, 0.0)
+                raise ServiceError("ServiceUnavailable", f"Endpoint {self.name} has no healthy instance of variant "
+                                                         f"{variant.name}.", 503)
 
     def invoke(self, body: bytes, headers: dict[str, str], target: str | None,
                event: dict) -> tuple[str, http.client.HTTPMessage, bytes]:
@@ -238,32 +161,35 @@ class Endpoint:
         try:
             status, answered, answer = instance.request("POST", "/invocations", body, headers, INVOCATION_TIMEOUT)
         finally:
+            instance.release()
             self._measured(variant, status or 500, time.perf_counter() - sent, sent - began)
         if not 200 <= status < 300:
             raise ModelFaultError(status, answer.decode(errors="replace"))
-        if self.capture:
-            self.capture.record(variant.name, (headers.get("Content-Type", ""), body),
-                                (answered.get("Content-Type", ""), answer), event)
+        if variant.fleet.capture:
+            variant.fleet.capture.record(variant.name, (headers.get("Content-Type", ""), body),
+                                         (answered.get("Content-Type", ""), answer), event)
         return variant.name, answered, answer
 
     def _measured(self, variant: Variant, status: int, model_seconds: float, overhead_seconds: float) -> None:
-        """Publish one invocation as SageMaker itself does, not with the role's rights."""
-        values = {"Invocations": 1, "InvocationsPerInstance": 1 / (len(variant.instances) or 1),
+        """Publish one invocation as SageMaker itself does, not with the role's rights; by fleet while there are two."""
+        values = {"Invocations": 1, "InvocationsPerInstance": 1 / (len(variant.ready()) or 1),
                   "Invocation4XXErrors": int(400 <= status < 500), "Invocation5XXErrors": int(status >= 500),
                   "InvocationModelErrors": int(not 200 <= status < 300),
                   "ModelLatency": round(model_seconds * 1e6), "OverheadLatency": round(overhead_seconds * 1e6)}
-        self.machine.metrics.record("AWS/SageMaker", [{"EndpointName": self.name, "VariantName": variant.name}], {
+        names = {"EndpointName": self.name, "VariantName": variant.name}
+        by_fleet = [names | {"EndpointConfigName": variant.fleet.config["EndpointConfigName"]}] if len(self.route) > 1 else []
+        self.machine.metrics.record("AWS/SageMaker", [names, *by_fleet], {
             name: (value, "Microseconds" if name.endswith("Latency") else "None") for name, value in values.items()})
 
 
-def retire(instances: list[Instance], at_once: threading.Event) -> None:
-    """End instances that no longer take requests, after those under way have been answered."""
-    deadline = time.monotonic() + INVOCATION_TIMEOUT
-    while instances and not at_once.wait(TICK_SECONDS):
-        if not any(instance.busy for instance in instances) or time.monotonic() > deadline:
-            break
-    for instance in instances:
-        instance.stop()
+def not_found(machine: Machine, name: str) -> ServiceError:
+    """Return AWS's error for an endpoint that does not serve."""
+    return ServiceError("ValidationError", f"Endpoint {name} of account {machine.account_id} not found.")
+
+
+def _role(config: dict) -> str:
+    """Return the role that an endpoint of a configuration has: that of its first model."""
+    return config["_Models"][config["ProductionVariants"][0]["ModelName"]]["ExecutionRoleArn"]
 
 
 def _capture_summary(config: dict | None) -> dict | None:
@@ -282,23 +208,24 @@ class Hosting:
         self.machine, self.collection = machine, collection
         self._endpoints: dict[str, Endpoint] = {}
 
-    def deploy(self, name: str, config: dict, desired: dict[str, dict] | None = None) -> None:
-        """Bring an endpoint to a configuration; its status tells when it is done."""
+    def deploy(self, name: str, config: dict, desired: dict[str, dict] | None = None, deployment: dict | None = None,
+               reason: str | None = None) -> None:
+        """Bring an endpoint to a configuration; its status tells when it is done, with a reason to be shown then."""
         endpoint = self._endpoints.get(name.lower())
         if endpoint is None:
             endpoint = self._endpoints[name.lower()] = Endpoint(self.machine, self.collection, name)
-        endpoint.work.put(lambda: endpoint.deploy(config, desired))
+        endpoint.work.put(lambda: endpoint.deploy(config, desired or {}, deployment, reason))
 
-    def scale(self, name: str, wanted: dict[str, int]) -> None:
-        """Change instance counts; the endpoint's status tells when it is done."""
+    def scale(self, name: str, desired: dict[str, dict]) -> None:
+        """Change weights at once and instance counts; the endpoint's status tells when it is done."""
         endpoint = self.serving(name)
-        endpoint.work.put(lambda: endpoint.scale(wanted))
+        endpoint.work.put(lambda: endpoint.scale(desired))
 
     def serving(self, name: str) -> Endpoint:
         """Return an endpoint that serves; raises AWS's ValidationError where there is none."""
         endpoint = self._endpoints.get(name.lower())
-        if endpoint is None or not endpoint.variants:
-            raise ServiceError("ValidationError", f"Endpoint {name} of account {self.machine.account_id} not found.")
+        if endpoint is None or not endpoint.route:
+            raise not_found(self.machine, name)
         return endpoint
 
     def delete(self, name: str) -> None:

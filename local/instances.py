@@ -64,7 +64,7 @@ class Instance:
         self.credentials = machine.session(model["ExecutionRoleArn"], PRINCIPAL, "SageMaker")
         self.child: Child | None = None
         self.ready, self.started, self.digest = False, 0.0, ""
-        self._under_way: set[int] = set()
+        self._users, self._leaving, self._lock = 0, False, threading.Lock()
         self._pool: queue.LifoQueue[http.client.HTTPConnection] = queue.LifoQueue()
 
     def start(self) -> None:
@@ -148,7 +148,6 @@ class Instance:
         headers = {name: value for name, value in headers.items() if value}
         while True:
             connection, fresh = self._connection()
-            self._under_way.add(id(connection))
             try:
                 if connection.sock:
                     connection.sock.settimeout(timeout)
@@ -166,8 +165,6 @@ class Instance:
                 if fresh:
                     raise ModelFaultError(0, f"The container closed the connection: {error!r}") from error
                 continue  # a kept connection may have been closed by the server meanwhile
-            finally:
-                self._under_way.discard(id(connection))
             self._pool.put(connection)
             return response.status, response.headers, answer
 
@@ -177,10 +174,26 @@ class Instance:
         except queue.Empty:
             return http.client.HTTPConnection("127.0.0.1", self.port), True
 
+    def acquire(self) -> bool:
+        """Take the instance for one request, which must release it; False where it is leaving."""
+        with self._lock:
+            self._users += not self._leaving
+            return not self._leaving
+
+    def release(self) -> None:
+        """Give it back."""
+        with self._lock:
+            self._users -= 1
+
+    def leave(self) -> None:
+        """Take no more requests."""
+        with self._lock:
+            self._leaving = True
+
     @property
     def busy(self) -> bool:
-        """Whether requests are under way."""
-        return bool(self._under_way)
+        """Whether it is taken for requests."""
+        return self._users > 0
 
     def stop(self) -> None:
         """End the process and remove its files; its log is shipped to the end."""

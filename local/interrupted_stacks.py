@@ -120,8 +120,8 @@ def _expected(machine: Machine, kind: str, logical_id: str, properties: dict, st
     from ministack.services.cloudformation.provisioners import _physical_name
 
     if kind in TYPES:
-        if "|" in TYPES[kind].key and not TYPES[kind].parent:
-            return "|".join(str(properties.get(part)) for part in TYPES[kind].key.split("|"))
+        if TYPES[kind].named_by_members:
+            return TYPES[kind].joined(properties)
         return properties.get(TYPES[kind].name) or _physical_name(stack, logical_id, max_len=63).lower()
     topic = machine.arn("sns", properties["TopicName"]) if "TopicName" in properties else None
     return topic or properties.get("BucketName") or f"{stack}-{logical_id}"

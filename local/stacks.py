@@ -60,6 +60,16 @@ class ResourceType:
     changed: Callable[[dict], dict] | None = None  # properties -> what the update request takes, where it differs
     after: Callable[[Machine, str, dict], None] | None = None  # what follows the create call
 
+    @property
+    def named_by_members(self) -> bool:
+        """Whether several members of the create request are the name."""
+        return "|" in self.key and not self.parent
+
+    def joined(self, properties: dict) -> str:
+        """Return that name."""
+        request = self.request(properties)
+        return "|".join(str(request.get(part)) for part in self.key.split("|"))
+
 
 def _pipeline(properties: dict) -> dict:
     inner = {key: value for key, value in properties.items() if key not in ("Tags", "RestartExecutionOnUpdate")}
@@ -121,6 +131,12 @@ def _token() -> str:
     return f"cloudformation-{time.time_ns()}"
 
 
+def _new_endpoint(properties: dict) -> dict:
+    """Return what CreateEndpoint takes; the others are an update's."""
+    return {key: value for key, value in properties.items() if key not in UPDATE_ONLY}
+
+
+UPDATE_ONLY = ("RetainDeploymentConfig", "RetainAllVariantProperties", "ExcludeRetainedVariantProperties")
 ENDPOINT_SETTLES = Waiting("EndpointStatus", "InService", ("Failed", "OutOfService"), "FailureReason")
 
 TYPES: dict[str, ResourceType] = {
@@ -140,7 +156,7 @@ TYPES: dict[str, ResourceType] = {
         "sagemaker", "CreateEndpoint", "DeleteEndpoint", "EndpointName", "EndpointName", read="DescribeEndpoint",
         update="UpdateEndpoint", name="EndpointName", ref="EndpointArn",
         attributes={"EndpointName": "EndpointName", "EndpointArn": "EndpointArn"}, replaced_on=("EndpointName",),
-        waiting=ENDPOINT_SETTLES),
+        waiting=ENDPOINT_SETTLES, request=_new_endpoint, changed=dict),
     "AWS::CodeCommit::Repository": ResourceType(
         "codecommit", "CreateRepository", "DeleteRepository", "repositoryName", "repositoryName",
         read="GetRepository", ref="repositoryMetadata.repositoryId", name="RepositoryName",
@@ -224,9 +240,8 @@ class Provisioner:
 
     def name_of(self, physical_id: str, properties: dict) -> str:
         """Return the name that the service knows a resource by; the physical id is what Ref gives."""
-        if "|" in self.kind.key and not self.kind.parent:
-            request = self.kind.request(properties)
-            return "|".join(request[part] for part in self.kind.key.split("|"))
+        if self.kind.named_by_members:
+            return self.kind.joined(properties)
         name = properties.get(self.kind.name) or physical_id.rpartition("/")[2]  # of an address the last part counts
         return f"{properties[self.kind.parent]}|{name}" if self.kind.parent else name
 
@@ -269,6 +284,9 @@ class Provisioner:
             answer = self._read(name)
             waiting = self.kind.waiting
             status = value_at(answer, waiting.status) if waiting else None
+            failed = waiting is not None and status == waiting.good and value_at(answer, waiting.reason)  # an update, undone
+            if failed:
+                raise ResourceError(f"{name} could not be changed: {failed}")
             if waiting is None or status == waiting.good:
                 reference = value_at(answer, self.kind.ref) if self.kind.ref else name
                 return str(reference), {key: found for key, path in self.kind.attributes.items()

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from functools import partialmethod
 from typing import Any
 
+from local import guardrails
 from local.encryption import authorize_volume
 from local.experiments import Experiments, result_of
 from local.hosting import Hosting
@@ -52,8 +53,7 @@ REFUSED = {
     "CreateEndpointConfig": (
         "ShadowProductionVariants", "AsyncInferenceConfig", "ExplainerConfig", "ProductionVariants[].ServerlessConfig",
         "ProductionVariants[].InstancePools", "ProductionVariants[].ManagedInstanceScaling"),
-    "UpdateEndpoint": ("DeploymentConfig.RollingUpdatePolicy", "DeploymentConfig.AutoRollbackConfiguration",
-                       "DeploymentConfig.BlueGreenUpdatePolicy.TrafficRoutingConfiguration.Type=CANARY,LINEAR"),
+    "UpdateEndpoint": ("DeploymentConfig.RollingUpdatePolicy",),
 }
 LOCAL_PATHS = {"CreateTrainingJob": "/opt/ml/", "CreateProcessingJob": "/opt/ml/processing/"}
 INSTANCES = {"CreateTrainingJob": "ResourceConfig.InstanceCount",
@@ -97,9 +97,11 @@ class SageMaker(Service):
         endpoints = self._collections[ENDPOINT]
         for document in endpoints.all():
             name = document["EndpointName"]
-            if document.get("_Config") and document["EndpointStatus"] in ("InService", "Updating"):
-                endpoints.change(name, EndpointStatus="Updating")
-                self.hosting.deploy(name, document["_Config"], _desired(document))
+            if document.get("_Config") and document["EndpointStatus"] in ("InService", "Updating", "RollingBack"):
+                pending = (document.get("PendingDeploymentSummary") or {}).get("EndpointConfigName")
+                reason = pending and f"The local AWS stopped during the update to {pending}. Update the endpoint again."
+                endpoints.change(name, EndpointStatus="Updating", PendingDeploymentSummary=None)
+                self.hosting.deploy(name, document["_Config"], _desired(document), reason=reason)
             elif document["EndpointStatus"] == "Deleting":
                 endpoints.delete(name)
             elif document["EndpointStatus"] == "Creating":
@@ -245,44 +247,51 @@ class SageMaker(Service):
 
     def create_endpoint(self, request: dict, call: Call) -> dict:
         """Start the instances of a configuration."""
-        if "DeploymentConfig" in request:
-            refuse("UpdateEndpoint", request)
+        refuse("UpdateEndpoint", request)
         config = self._config(request, "CreateEndpoint", call)
-        answer = self._create(ENDPOINT, request, EndpointStatus="Creating")
+        deployment = request.pop("DeploymentConfig", None)
+        answer = self._create(ENDPOINT, request, EndpointStatus="Creating", LastDeploymentConfig=deployment)
         self.hosting.deploy(request["EndpointName"], config)
         return answer
 
     def _settled_endpoint(self, name: str) -> dict:
         document = self._collections[ENDPOINT].get(name)
-        if document["EndpointStatus"] in ("Creating", "Updating", "Deleting"):
+        if document["EndpointStatus"] in ("Creating", "Updating", "RollingBack", "Deleting"):
             raise ServiceError("ValidationException", "Cannot update in-progress endpoint "
                                                       f"\"{document['EndpointArn']}\".")
         return document
 
     def update_endpoint(self, request: dict, call: Call) -> dict:
-        """Start the instances of another configuration beside the old, then swap."""
+        """Start the instances of another configuration beside the old and let them take over as the request says."""
         refuse("UpdateEndpoint", request)
         document = self._settled_endpoint(request["EndpointName"])
         config = self._config(request, "UpdateEndpoint", call)
         kept = _desired(document, request) if request.get("RetainAllVariantProperties") else {}
-        self._collections[ENDPOINT].change(request["EndpointName"], EndpointStatus="Updating")
-        self.hosting.deploy(request["EndpointName"], config, kept)
+        last = document.get("LastDeploymentConfig")
+        deployment = request.get("DeploymentConfig") or (last if request.get("RetainDeploymentConfig") else None)
+        if deployment:
+            guardrails.check(deployment, [each["VariantName"] for each in document.get("ProductionVariants", [])], config, kept)
+        serves = document.get("_Config") == config  # as after a failed update, when its stack goes back
+        self._begin_change(request["EndpointName"], LastDeploymentConfig=deployment or last)
+        if serves:
+            self.hosting.scale(request["EndpointName"], _initial(config) | kept)
+        else:
+            self.hosting.deploy(request["EndpointName"], config, kept, deployment)
         return {"EndpointArn": document["EndpointArn"]}
 
     def update_endpoint_weights_and_capacities(self, request: dict, call: Call) -> dict:
         """Change weights at once and instance counts as their processes start or end."""
         document = self._settled_endpoint(request["EndpointName"])
-        endpoint = self.hosting.serving(request["EndpointName"])
         wanted = {each["VariantName"]: each for each in request["DesiredWeightsAndCapacities"]}
-        if unknown := wanted.keys() - endpoint.variants.keys():
+        if unknown := wanted.keys() - {each["VariantName"] for each in document.get("ProductionVariants", [])}:
             raise ServiceError("ValidationException", f"The variant name(s) \"{', '.join(unknown)}\" is/are not "
                                                       "present within endpoint configuration.")
-        for name, each in wanted.items():
-            endpoint.variants[name].weight = each.get("DesiredWeight", endpoint.variants[name].weight)
-        self._collections[ENDPOINT].change(request["EndpointName"], EndpointStatus="Updating")
-        self.hosting.scale(request["EndpointName"], {name: each["DesiredInstanceCount"] for name, each
-                                                     in wanted.items() if "DesiredInstanceCount" in each})
+        self._begin_change(request["EndpointName"])
+        self.hosting.scale(request["EndpointName"], wanted)
         return {"EndpointArn": document["EndpointArn"]}
+
+    def _begin_change(self, name: str, **members: Any) -> None:
+        self._collections[ENDPOINT].change(name, EndpointStatus="Updating", FailureReason=None, **members)
 
     def delete_endpoint(self, request: dict, call: Call) -> None:
         """Stop the instances, then forget the endpoint."""
@@ -398,10 +407,15 @@ DEFAULTS: dict[Kind, Callable[[dict], dict]] = {
 def _desired(document: dict, request: dict | None = None) -> dict[str, dict]:
     """Return weights and counts that an endpoint has now, less what the request excludes."""
     excluded = {each["VariantPropertyType"] for each in (request or {}).get("ExcludeRetainedVariantProperties", [])}
-    members = {"InitialVariantWeight": "DesiredWeight", "InitialInstanceCount": "DesiredInstanceCount"}
-    return {each["VariantName"]: {member: each[desired] for member, desired in members.items()
-                                  if desired not in excluded}
-            for each in document.get("ProductionVariants", [])}
+    members = {"DesiredWeight", "DesiredInstanceCount"} - excluded
+    return {each["VariantName"]: {member: each[member] for member in members} for each in document.get("ProductionVariants", [])}
+
+
+def _initial(config: dict) -> dict[str, dict]:
+    """Return weights and counts that a configuration begins with."""
+    return {each["VariantName"]: {"DesiredWeight": each["InitialVariantWeight"],
+                                  "DesiredInstanceCount": each.get("InitialInstanceCount", 1)}
+            for each in config["ProductionVariants"]}
 
 
 def refuse(operation: str, request: dict) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -22,6 +24,7 @@ from botocore.exceptions import ClientError
 from local.clock import Clock
 from local.engines.process import ProcessEngine
 from local.machine import ROOT, Credentials, Machine
+from local.processes import start_time
 from tests.local.local_aws import LocalAws
 from tests.local.sagemaker_machine import TRUST, allow, tar_gz
 
@@ -102,10 +105,17 @@ class EndpointMachine:
         """End the machine."""
         self.aws.run(sys.executable, "-m", "local", "down", "--port", str(self.aws.port), "--data", str(self.aws.data))
 
+    def kill(self) -> None:
+        """End the machine as a kill does."""
+        server = json.loads((self.aws.data / "running.json").read_text())
+        os.kill(server["pid"], signal.SIGKILL)
+        until(lambda: start_time(server["pid"]) != server["started"], "the kill")
+
     def client(self, service: str, key: Credentials = ROOT) -> Any:
         """A client that asks once: a lost answer is to be seen."""
         return boto3.client(service, endpoint_url=self.aws.endpoint_url, region_name="us-east-1",
-                            aws_access_key_id=key.access_key, aws_secret_access_key=key.secret_key, config=Config(retries={"total_max_attempts": 1}))
+                            aws_access_key_id=key.access_key, aws_secret_access_key=key.secret_key,
+                            config=Config(retries={"total_max_attempts": 1}))
 
     def prepare(self, folder: Path) -> None:
         """Push the image, make the role and the bucket."""

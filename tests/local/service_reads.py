@@ -218,7 +218,7 @@ def sagemaker(noun: str) -> Read:
         client, name = aws.client("sagemaker"), resource.physical_id.rpartition("/")[2]
         found = {"Model": client.describe_model, "EndpointConfig": client.describe_endpoint_config,
                  "Endpoint": client.describe_endpoint}[noun](**{f"{noun}Name": name})
-        return found | {"Tags": client.list_tags(ResourceArn=found[f"{noun}Arn"])["Tags"]}
+        return found | {"DeploymentConfig": found.get("LastDeploymentConfig"), "Tags": client.list_tags(ResourceArn=found[f"{noun}Arn"])["Tags"]}
 
     return read
 

@@ -292,7 +292,7 @@ def test_endpoint_serves_spreads_captures_measures_and_replaces_what_crashed(ser
     with pytest.raises(runtime.exceptions.ModelError):
         runtime.invoke_endpoint(EndpointName="Churn", Body=b"die")
     endpoint = server.sagemaker.hosting.serving("churn")
-    wait_for(lambda: sum(i.ready and i.child.poll() is None for i in endpoint.variants["AllTraffic"].instances) == 2)
+    wait_for(lambda: sum(i.ready and i.child.poll() is None for i in endpoint.fleet.variants["AllTraffic"].instances) == 2)
     assert runtime.invoke_endpoint(EndpointName="Churn", Body=b"x")["Body"].read() == b"X"
 
     def count(metric):

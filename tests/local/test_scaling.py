@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from botocore.exceptions import ClientError
 from local.machine import Credentials
 from local.target_tracking import decided, wanted
 from tests.local import service_reads as services
-from tests.local.endpoint_machine import ACCOUNT, VARIANT, EndpointMachine
+from tests.local.endpoint_machine import ACCOUNT, VARIANT, Callers, EndpointMachine, until
 from tests.local.local_aws import LocalAws, free_port
 from tests.local.stack_reading import Stack, differences
 
@@ -184,3 +186,49 @@ def test_a_stack_makes_changes_and_deletes_target_and_policy(machine: EndpointMa
     cloudformation.get_waiter("stack_delete_complete").wait(StackName="scaling", WaiterConfig={"Delay": 1})
     assert not scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
     assert not scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"]
+
+
+# ---------------------------------------------------------------------- load and silence
+
+def activities(scaling: Any, endpoint: str) -> list[dict]:
+    return scaling.describe_scaling_activities(ServiceNamespace="sagemaker", ResourceId=place(endpoint)["ResourceId"])["ScalingActivities"]
+
+
+def test_load_raises_the_instances_and_silence_brings_them_back_without_a_failed_request(
+        machine: EndpointMachine, scaling: Any) -> None:
+    machine.endpoint("loaded")
+    scaling.register_scalable_target(**place("loaded"), MinCapacity=1, MaxCapacity=3,
+                                     SuspendedState={"DynamicScalingInSuspended": True})
+    scaling.put_scaling_policy(**place("loaded"), PolicyName="load", PolicyType="TargetTrackingScaling",
+                               TargetTrackingScalingPolicyConfiguration=TRACKING)
+    callers, statuses = Callers(machine, "loaded"), set[str]()
+    with callers.asking(pause=0.01) as counts:
+        until(lambda: (statuses.add(machine.described("loaded")["EndpointStatus"]), machine.counts("loaded") == (3, 3))[1],
+              "three instances")
+    assert statuses == {"InService", "Updating"}
+    until(lambda: activities(scaling, "loaded")[0]["StatusCode"] == "Successful", "the activity's end")
+    low = scaling.describe_scaling_policies(ServiceNamespace="sagemaker", ResourceId=place("loaded")["ResourceId"])[
+        "ScalingPolicies"][0]["Alarms"][1]["AlarmName"]
+    until(lambda: machine.client("cloudwatch").describe_alarms(AlarmNames=[low])["MetricAlarms"][0]["StateValue"] == "ALARM",
+          "silence")
+    assert machine.counts("loaded") == (3, 3), "scale-in was suspended"
+    slow = Callers(machine, "loaded", threads=1)
+    scaling.register_scalable_target(**place("loaded"), SuspendedState={"DynamicScalingInSuspended": False})
+    with slow.asking(pause=0.2) as few:
+        until(lambda: machine.counts("loaded") == (1, 1), "one instance")
+    assert set(counts) == set(few) == {"loaded"}
+    until(lambda: {each["StatusCode"] for each in activities(scaling, "loaded")} == {"Successful"}, "the activities' end")
+    assert "AlarmLow" in activities(scaling, "loaded")[0]["Cause"] and "AlarmHigh" in activities(scaling, "loaded")[-1]["Cause"]
+
+
+def test_scale_in_answers_the_requests_that_are_under_way(machine: EndpointMachine) -> None:
+    machine.endpoint("drained", count=3)
+    callers = Callers(machine, "drained", threads=9)
+    with ThreadPoolExecutor(9) as pool:
+        answers = [pool.submit(callers.ask, b"sleep 2") for _ in range(9)]
+        until(lambda: sum(answer.running() for answer in answers) == 9, "nine requests under way")
+        machine.client("sagemaker").update_endpoint_weights_and_capacities(
+            EndpointName="drained", DesiredWeightsAndCapacities=[{"VariantName": VARIANT, "DesiredInstanceCount": 1}])
+        assert machine.settled("drained")["EndpointStatus"] == "InService"
+        assert Counter(answer.result() for answer in answers) == {"drained": 9}
+    assert machine.counts("drained") == (1, 1)
