@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -25,7 +26,7 @@ from local.clock import Clock
 from local.engines.process import ProcessEngine
 from local.machine import ROOT, Credentials, Machine
 from local.processes import start_time
-from tests.local.local_aws import LocalAws
+from tests.local.local_aws import LocalAws, free_port
 from tests.local.sagemaker_machine import TRUST, allow, tar_gz
 
 ACCOUNT = "000000000000"
@@ -171,6 +172,18 @@ class EndpointMachine:
         """Return the desired and the current number of instances."""
         variant = self.described(name)["ProductionVariants"][0]
         return variant["DesiredInstanceCount"], variant["CurrentInstanceCount"]
+
+
+@contextmanager
+def running(folders: pytest.TempPathFactory) -> Iterator[EndpointMachine]:
+    """A machine of its own at speed 60, with the image, until the end."""
+    machine = EndpointMachine(LocalAws(free_port(), folders.mktemp("endpoints")), speed=60)
+    machine.up()
+    try:
+        machine.prepare(folders.mktemp("image"))
+        yield machine
+    finally:
+        machine.down()
 
 
 class Callers:

@@ -14,8 +14,7 @@ from botocore.exceptions import ClientError
 from local.machine import Credentials
 from local.target_tracking import decided, wanted
 from tests.local import service_reads as services
-from tests.local.endpoint_machine import ACCOUNT, VARIANT, Callers, EndpointMachine, until
-from tests.local.local_aws import LocalAws, free_port
+from tests.local.endpoint_machine import ACCOUNT, VARIANT, Callers, EndpointMachine, running, until
 from tests.local.stack_reading import Stack, differences
 
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
@@ -27,14 +26,9 @@ TARGET = {"MinCapacity": 2, "MaxCapacity": 5, "SuspendedState": NONE_SUSPENDED}
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EndpointMachine]:
-    made = EndpointMachine(LocalAws(free_port(), tmp_path_factory.mktemp("scaling")), speed=60)
-    made.up()
-    try:
-        made.prepare(tmp_path_factory.mktemp("image"))
+    with running(tmp_path_factory) as made:
         made.endpoint("scaled")
         yield made
-    finally:
-        made.down()
 
 
 @pytest.fixture
@@ -84,7 +78,8 @@ def test_registering_again_changes_only_what_is_named(machine: EndpointMachine, 
                                              SuspendedState={"DynamicScalingInSuspended": True})
     scaling.register_scalable_target(**place(), MaxCapacity=4)
     scaling.register_scalable_target(**place(), SuspendedState={"DynamicScalingOutSuspended": True})
-    [target] = scaling.describe_scalable_targets(ServiceNamespace="sagemaker", ResourceIds=[place()["ResourceId"]])["ScalableTargets"]
+    [target] = scaling.describe_scalable_targets(
+        ServiceNamespace="sagemaker", ResourceIds=[place()["ResourceId"]])["ScalableTargets"]
     assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 4)
     assert target["SuspendedState"] == NONE_SUSPENDED | {"DynamicScalingInSuspended": True, "DynamicScalingOutSuspended": True}
     assert target["ScalableTargetARN"] == first["ScalableTargetARN"]
@@ -98,7 +93,8 @@ def test_registering_again_changes_only_what_is_named(machine: EndpointMachine, 
 
 @pytest.mark.parametrize(("change", "words"), [
     ({"MinCapacity": 4, "MaxCapacity": 3}, "Maximum capacity cannot be less"), ({"MinCapacity": 1}, "are required"),
-    ({"MinCapacity": 0, "MaxCapacity": 3}, "MinCapacity is 0"), ({"MinCapacity": 1, "MaxCapacity": 3, **place("gone")}, "Could not find"),
+    ({"MinCapacity": 0, "MaxCapacity": 3}, "MinCapacity is 0"),
+    ({"MinCapacity": 1, "MaxCapacity": 3, **place("gone")}, "Could not find"),
     ({"MinCapacity": 1, "MaxCapacity": 3, "ResourceId": "service/a/b"}, "Unsupported resource ID"),
     ({"MinCapacity": 1, "MaxCapacity": 3, "ResourceId": "endpoint/scaled/variant/other"}, "has no variant other"),
     ({"MinCapacity": 1, "MaxCapacity": 3, "ServiceNamespace": "ecs"}, "ServiceNamespace ecs is not available")])
@@ -125,12 +121,13 @@ def test_a_policy_has_the_two_alarms_of_aws(machine: EndpointMachine, scaling: A
     names = [alarm["AlarmName"] for alarm in policy["Alarms"]]
     assert names[0].startswith(f"TargetTracking-endpoint/scaled/variant/{VARIANT}-AlarmHigh-")
     assert names[1].startswith(f"TargetTracking-endpoint/scaled/variant/{VARIANT}-AlarmLow-")
-    found = {alarm["AlarmName"]: alarm for alarm in machine.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]}
-    assert [(found[name]["EvaluationPeriods"], found[name]["Threshold"], found[name]["ComparisonOperator"]) for name in names] == [
-        (3, 20.0, "GreaterThanThreshold"), (15, 18.0, "LessThanThreshold")]
+    alarms = machine.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]
+    found = {alarm["AlarmName"]: alarm for alarm in alarms}
+    told = [(found[name]["EvaluationPeriods"], found[name]["Threshold"], found[name]["ComparisonOperator"]) for name in names]
+    assert told == [(3, 20.0, "GreaterThanThreshold"), (15, 18.0, "LessThanThreshold")]
     assert found[names[0]]["AlarmActions"] == [policy["PolicyARN"]]
-    [told] = scaling.describe_scaling_policies(ServiceNamespace="sagemaker", PolicyNames=["load"])["ScalingPolicies"]
-    assert told["TargetTrackingScalingPolicyConfiguration"] == TRACKING
+    [kept] = scaling.describe_scaling_policies(ServiceNamespace="sagemaker", PolicyNames=["load"])["ScalingPolicies"]
+    assert kept["TargetTrackingScalingPolicyConfiguration"] == TRACKING
     scaling.delete_scaling_policy(**place(), PolicyName="load")
     assert not machine.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]
 
@@ -191,7 +188,8 @@ def test_a_stack_makes_changes_and_deletes_target_and_policy(machine: EndpointMa
 # ---------------------------------------------------------------------- load and silence
 
 def activities(scaling: Any, endpoint: str) -> list[dict]:
-    return scaling.describe_scaling_activities(ServiceNamespace="sagemaker", ResourceId=place(endpoint)["ResourceId"])["ScalingActivities"]
+    return scaling.describe_scaling_activities(
+        ServiceNamespace="sagemaker", ResourceId=place(endpoint)["ResourceId"])["ScalingActivities"]
 
 
 def test_load_raises_the_instances_and_silence_brings_them_back_without_a_failed_request(
@@ -232,3 +230,17 @@ def test_scale_in_answers_the_requests_that_are_under_way(machine: EndpointMachi
         assert machine.settled("drained")["EndpointStatus"] == "InService"
         assert Counter(answer.result() for answer in answers) == {"drained": 9}
     assert machine.counts("drained") == (1, 1)
+
+
+def test_a_kill_leaves_target_policy_and_alarms(machine: EndpointMachine, scaling: Any, policy: dict) -> None:
+    def kept() -> tuple:
+        names = [alarm["AlarmName"] for alarm in policy["Alarms"]]
+        alarms = machine.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]
+        return (scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"],
+                scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"],
+                [(alarm["AlarmName"], alarm["Threshold"]) for alarm in alarms])
+
+    before = kept()
+    machine.kill()
+    machine.up()
+    assert kept() == before and len(before[2]) == 2
