@@ -1,17 +1,16 @@
 """The endpoint: ministack on 127.0.0.1 with our services inside, started and stopped as one."""
 
 import asyncio
-import logging
 import os
 import signal
 import tempfile
-import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from local.machine import Machine
+from local.serving import server
 
 NATIVE_SERVICES = ("s3,sqs,sns,dynamodb,lambda,iam,sts,secretsmanager,logs,ssm,events,monitoring,states,apigateway,"
                    "cloudformation,kms,ecr,ec2,elasticfilesystem,scheduler,tagging")
@@ -63,16 +62,16 @@ class Gateway:
         """Put our services and repairs at the seams."""
         from ministack.core.iam_actions import SERVICE_TO_IAM_NAMESPACE
 
-        from local import (api_metrics, authorization, cloudformation, completion, connections, encryption, events,
-                           interrupted_stacks, metrics, retention, s3_events, sam, schedules, workflow)
+        from local import (api_metrics, authorization, cloudformation, completion, encryption, events, interrupted_stacks,
+                           metrics, retention, s3_events, sam, schedules, workflow)
         from local.engines import layers
 
         for name, handler in self._handlers.items():
             self._native.SERVICE_HANDLERS[name] = handler
             self._native.SERVICE_REGISTRY.setdefault(name, {"module": name})
             SERVICE_TO_IAM_NAMESPACE.pop(name, None)  # ours ask IAM themselves, with the resource's ARN
-        for part in (connections, metrics, retention, api_metrics, authorization, cloudformation, completion, encryption,
-                     events, schedules, sam, workflow, layers):
+        for part in (metrics, retention, api_metrics, authorization, cloudformation, completion, encryption, events,
+                     schedules, sam, workflow, layers):
             part.install(self.machine)
         self._functions.install()
         self.machine.alarms.install()
@@ -94,13 +93,7 @@ class Gateway:
         loop.run_until_complete(self._serve(ready))
 
     async def _serve(self, ready: Callable[[], None]) -> None:
-        from hypercorn.asyncio import serve
-        from hypercorn.config import Config
-
-        config = Config()
-        config.bind, config.keep_alive_timeout = [f"127.0.0.1:{self.machine.port}"], 75
-        config.graceful_timeout = 2.0
-        config.errorlog = logging.getLogger("hypercorn.error")  # the handler of all; its own would say things twice
+        endpoint = server(self, self.machine.port)
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -109,13 +102,18 @@ class Gateway:
 
         async def asked_to_stop() -> None:
             await stop.wait()
-            await self._durability.freeze()
-            await asyncio.to_thread(self._stop_services)  # their last logs and captures still need the endpoint
-            await self._durability.close()
+            try:
+                await self._durability.freeze()
+                await asyncio.to_thread(self._stop_services)  # their last logs and captures still need the endpoint
+                await self._durability.close()
+            finally:
+                endpoint.should_exit = True
 
+        stopper = asyncio.create_task(asked_to_stop())
         try:
-            await serve(self, config, shutdown_trigger=asked_to_stop)  # type: ignore[arg-type]
+            await endpoint.serve()
         finally:
+            stopper.cancel()
             announcer.cancel()
             saver.cancel()
             await asyncio.to_thread(self._stop_processes)

@@ -9,7 +9,6 @@ from local.alias_shift import SEAMS as SHIFT_SEAMS
 from local.alarms import SEAMS as ALARM_SEAMS
 from local.api_metrics import SEAMS as API_SEAMS
 from local.durability import SEAMS as DURABILITY_SEAMS
-from local.connections import SEAMS as CONNECTION_SEAMS
 from local.engines.layers import SEAMS as LAYER_SEAMS
 from local.events import SEAMS as EVENT_SEAMS
 from local.function_environments import SEAMS as ENVIRONMENT_SEAMS
@@ -71,7 +70,6 @@ SEAMS: tuple[tuple[str, str], ...] = (
     ("ministack.services.sts", "register_session"),
     *ALARM_SEAMS,
     *API_SEAMS,
-    *CONNECTION_SEAMS,
     *DURABILITY_SEAMS,
     *ENVIRONMENT_SEAMS,
     *EVENT_SEAMS,

@@ -1,5 +1,6 @@
 """The server of the functions' tests: PORT FOLDER."""
 
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,10 @@ def serve(port: int, data: Path) -> None:
     import asyncio
 
     import ministack.app as native
-    from hypercorn.asyncio import serve as run
-    from hypercorn.config import Config as Settings
 
     from local import function_environments, function_records, metrics
     from local.functions import SEAMS, Functions
+    from local.serving import server
 
     seams = (*SEAMS, *function_environments.SEAMS, *function_records.SEAMS)
     assert all(hasattr(sys.modules.get(module) or __import__(module, fromlist=["_"]), name) for module, name in seams)
@@ -31,10 +31,10 @@ def serve(port: int, data: Path) -> None:
     metrics.install(machine)
     functions = Functions(machine)
     functions.install()
-    config = Settings()
-    config.bind = [f"127.0.0.1:{port}"]
+    endpoint = server(native.app, port)
+    signal.signal(signal.SIGTERM, lambda *_: setattr(endpoint, "should_exit", True))
     try:
-        asyncio.run(run(native.app, config))
+        asyncio.run(endpoint.serve())
     finally:
         machine.stopping.set()
         functions.stop()

@@ -16,6 +16,7 @@ from local.clock import Clock
 from local.gateway import configure
 from local.machine import Credentials, Machine
 from local.processes import Child
+from local.serving import server
 
 ACCOUNT = "000000000000"
 IMAGE = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/tests:1"
@@ -76,16 +77,11 @@ class Server:
         native.SERVICE_REGISTRY.setdefault("sagemaker", {"module": "sagemaker"})
         SERVICE_TO_IAM_NAMESPACE.pop("sagemaker", None)
         self._loop = asyncio.new_event_loop()
-        self._end = asyncio.Event()
+        self._server = server(self._app, self.machine.port)
         self._thread = threading.Thread(target=self._serve)
 
     def _serve(self) -> None:
-        from hypercorn.asyncio import serve
-        from hypercorn.config import Config
-
-        config = Config()
-        config.bind, config.graceful_timeout = [f"127.0.0.1:{self.machine.port}"], 0.5
-        self._loop.run_until_complete(serve(self._app, config, shutdown_trigger=self._end.wait))  # type: ignore
+        self._loop.run_until_complete(self._server.serve())
         self._loop.close()
 
     def start(self) -> None:
@@ -103,7 +99,7 @@ class Server:
         self.machine.stopping.set()
         self.sagemaker.stop()
         self.machine.processes.stop_all()
-        self._loop.call_soon_threadsafe(self._end.set)
+        self._server.should_exit = True
         self._thread.join()
 
 

@@ -23,18 +23,15 @@ URI = f"{HOST}/shop-model:one"
 SERVER = """
 import asyncio, sys
 from pathlib import Path
-from hypercorn.asyncio import serve
-from hypercorn.config import Config
 from local.clock import Clock
 from local.engines import layers
 from local.gateway import configure
 from local.machine import Machine
+from local.serving import server
 machine = Machine(data=Path(sys.argv[1]), port=int(sys.argv[2]), clock=Clock(60), cache=Path(sys.argv[1]))
 configure(machine)
 import ministack.app
 layers.install(machine)
-config = Config()
-config.bind = [f"127.0.0.1:{machine.port}"]
 async def announce():
     while True:
         try:
@@ -44,7 +41,7 @@ async def announce():
             await asyncio.sleep(0.02)
 async def main():
     task = asyncio.create_task(announce())
-    await serve(ministack.app.app, config)
+    await server(ministack.app.app, machine.port).serve()
 asyncio.run(main())
 """
 DOCKERFILE = """FROM python:3.13-slim
