@@ -23,6 +23,7 @@ COMPARISONS: dict[str, tuple[Callable[[float, float], bool], str]] = {
     "LessThanOrEqualToThreshold": (operator.le, "less than or equal to")}
 STATISTIC = re.compile(r"SampleCount|Average|Sum|Minimum|Maximum|[pP](\d{1,2}(\.\d+)?|100)")
 TREATMENTS = {"breaching": "Breaching", "notBreaching": "NonBreaching", "missing": "Missing", "ignore": "Ignored"}
+GROWING = ("Sum", "SampleCount", "Maximum")
 SHORT_PERIODS, MINUTE = (10, 20, 30), 60
 
 
@@ -123,6 +124,17 @@ def check(request: dict) -> None:
 
 def period(alarm: dict) -> int:
     return next(int(query["MetricStat"]["Period"]) for query in queries(alarm) if "MetricStat" in query)
+
+
+def breaches(alarm: dict, value: float | None) -> bool:
+    """Whether a period's value is beyond the alarm's threshold; no data are not."""
+    return value is not None and COMPARISONS[alarm["ComparisonOperator"]][0](value, alarm["Threshold"])
+
+
+def only_grows(alarm: dict) -> bool:
+    """Whether an alarm that is beyond its threshold stays so for the period: counts of AWS's own are never negative."""
+    return (not alarm.get("Metrics") and alarm.get("Namespace", "").startswith("AWS/")
+            and alarm.get("Statistic") in GROWING and alarm["ComparisonOperator"].startswith("GreaterThan"))
 
 
 def interval(alarm: dict) -> int:

@@ -6,6 +6,9 @@ Alarms are evaluated once a minute of AWS time (every 10 s those with shorter pe
 every SHORTEST_WAIT wall seconds; each evaluation reads the whole periods up to the last full minute (or 10 s), and
 two more than EvaluationPeriods, AWS's evaluation range. Time in which the machine is stopped counts as missing data.
 
+Between two evaluations an alarm looks at the period that is not over, too: a count of AWS's own that is above its
+threshold stays there, so its alarm goes off as soon as that is known, not when the minute ends. It says no more than that.
+
 Nothing else evaluates: what ministack does inside PutMetricData and PutMetricAlarm is taken out. One lock makes each
 change of state happen once; actions and events leave through one queue, in order, outside that lock.
 """
@@ -41,6 +44,7 @@ SEAMS: tuple[tuple[str, str], ...] = (
 )
 RANGE_EXTRA = 2
 SHORTEST_WAIT, ARRIVAL = 0.05, 0.02  # wall seconds; how long after a period's end its last data may still come
+LOOK_SECONDS = 0.5  # of wall time, between two looks at periods that are not over
 SINGLE = ("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Period", "Dimensions", "Unit")
 
 
@@ -61,6 +65,7 @@ class Alarms:
         self._machine, self._cloudwatch, self._lock = machine, cloudwatch, threading.RLock()
         self._notices: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._evaluated: dict[str, tuple[float, Reads]] = {}
+        self._ahead: dict[str, float] = {}  # of an alarm that went off before its period's end: that end
 
     def install(self) -> None:
         """Put the repairs at ministack's CloudWatch."""
@@ -87,7 +92,9 @@ class Alarms:
 
     def _evaluate_regularly(self) -> None:
         while not self._machine.stopping.wait(self._until_next(self._machine.clock.now())):
-            self.evaluate(self._machine.clock.now())
+            now = self._machine.clock.now()
+            self.evaluate(now)
+            self.look_ahead(now)
             self._machine.metrics.save(everything=False)
         self._machine.metrics.save()
         self._notices.put(None)
@@ -96,7 +103,8 @@ class Alarms:
         """Return the wall seconds until an alarm is due."""
         alarms = self._cloudwatch._alarms.all_values()
         every = self._machine.clock.scaled(min((alarm_states.interval(alarm) for alarm in alarms), default=MINUTE))
-        return max(SHORTEST_WAIT, every - now % every + ARRIVAL)
+        due = max(SHORTEST_WAIT, every - now % every + ARRIVAL)
+        return min(due, LOOK_SECONDS) if any(map(alarm_states.only_grows, alarms)) else due
 
     def evaluate(self, now: float) -> None:
         """Evaluate each alarm that has not been evaluated since its last full minute (or 10 s) before ``now``."""
@@ -112,7 +120,18 @@ class Alarms:
                     self._evaluate(alarm, end, reads)
         self._evaluated = done
 
-    def _evaluate(self, alarm: dict, end: float, reads: Reads) -> None:
+    def look_ahead(self, now: float) -> None:
+        """Let alarms go off that will at the end of their period, whatever data come until then."""
+        from ministack.core.responses import request_scope
+
+        with request_scope(self._machine.account_id, self._machine.region):
+            for name, (end, reads) in self._evaluated.items():
+                alarm = self._cloudwatch._alarms.get(name)
+                if alarm and alarm["StateValue"] != "ALARM" and alarm_states.only_grows(alarm):
+                    self._evaluate(alarm, end + self._machine.clock.scaled(alarm_states.interval(alarm)), reads, now)
+
+    def _evaluate(self, alarm: dict, end: float, reads: Reads, ahead_at: float | None = None) -> None:
+        """Give an alarm the state of its range up to ``end``; ``ahead_at`` is the time where that is to come."""
         try:
             wanted, count = alarm_states.queries(alarm), alarm["EvaluationPeriods"] + RANGE_EXTRA
             length = self._machine.clock.scaled(alarm_states.period(alarm))
@@ -120,9 +139,8 @@ class Alarms:
             values = metric_math.evaluate(wanted, lambda stat: self._series(stat, starts[0], length, count, reads))
             with self._lock:
                 verdict = judge(alarm, values, starts)
-                if verdict and verdict.state != alarm["StateValue"] and \
-                        self._cloudwatch._alarms.get(alarm["AlarmName"]) is alarm:
-                    self._change(alarm, verdict, alarm_states.reason_data(alarm, wanted, values, starts, end))
+                if verdict and verdict.state != alarm["StateValue"] and self._counts(alarm, verdict, values, end, ahead_at):
+                    self._change(alarm, verdict, alarm_states.reason_data(alarm, wanted, values, starts, ahead_at or end))
         except Exception:  # one alarm that cannot be evaluated must not keep the others from it
             logger.exception("alarm %s could not be evaluated", alarm["AlarmName"])
 
@@ -138,6 +156,18 @@ class Alarms:
             start = (math.floor(self._machine.clock.now() / length) - 1) * length
             values = metric_math.evaluate(alarm_states.queries(alarm), lambda stat: self._series(stat, start, length, 1, {}))
             return alarm["StateValue"], values[-1]
+
+    def _counts(self, alarm: dict, verdict: Verdict, values: Series, end: float, ahead_at: float | None) -> bool:
+        """Whether a change holds: one ahead when its newest period breaches, any other unless one ahead goes further."""
+        name = alarm["AlarmName"]
+        if self._cloudwatch._alarms.get(name) is not alarm:
+            return False
+        if ahead_at is None:
+            return end >= self._ahead.pop(name, end)
+        if verdict.state == "ALARM" and alarm_states.breaches(alarm, values[-1]):
+            self._ahead[name] = end
+            return True
+        return False
 
     def _series(self, stat: dict, start: float, length: float, count: int, reads: Reads) -> Series:
         """Return a statistic of a metric for ``count`` periods from ``start``, None where there are no data."""
@@ -196,6 +226,8 @@ class Alarms:
                           new, reason, alarm.get("StateReasonData"), alarm["StateUpdatedTimestamp"])}
             self._notices.put(functools.partial(self._machine.emit, "aws.cloudwatch", "CloudWatch Alarm State Change",
                                                 detail, [alarm["AlarmArn"]]))
+            for heard in self._machine.on_alarm:
+                heard()
         inner(name, old, new, reason, *more, **data)
         if old == new:  # ministack tells a creation as a change of state
             self._cloudwatch._history_entries()[-1].update(HistoryItemType="ConfigurationUpdate",

@@ -99,12 +99,11 @@ def _policy(kind: str, old: dict, new: dict, stack: str, logical_id: str) -> dic
     if (old["FunctionName"], old["Name"]) != (new["FunctionName"], new["Name"]):
         return None  # a new alias has nothing to shift from
     _, template, values, stack_id = operation
-    policy = template["Resources"][logical_id].get("UpdatePolicy", {}).get(POLICY)
-    if not policy:
-        return None
-    resolved = engine._resolve_refs(copy.deepcopy(policy), _stacks[stack]["_resources"], values,
-                                    engine._evaluate_conditions(template, values), template.get("Mappings", {}), stack, stack_id)
-    return {key: value for key, value in resolved.items() if isinstance(value, str)}
+    attribute = engine._resolve_refs(
+        copy.deepcopy(template["Resources"][logical_id].get("UpdatePolicy")), _stacks[stack]["_resources"], values,
+        engine._evaluate_conditions(template, values), template.get("Mappings", {}), stack, stack_id)
+    policy = attribute.get(POLICY) if isinstance(attribute, dict) else None  # else AWS::NoValue: no policy
+    return {key: value for key, value in policy.items() if isinstance(value, str)} if isinstance(policy, dict) else None
 
 
 def _shift(machine: Machine, credentials: Credentials, policy: dict, old: dict, new: dict) -> None:

@@ -62,8 +62,9 @@ class Gateway:
         """Put our services and repairs at the seams."""
         from ministack.core.iam_actions import SERVICE_TO_IAM_NAMESPACE
 
-        from local import (api_metrics, authorization, cloudformation, completion, encryption, events, interrupted_stacks,
-                           metrics, retention, s3_events, sam, schedules, workflow)
+        from local import (api_metrics, async_invocations, authorization, cloudformation, completion, encryption,
+                           events, function_versions, gateway_responses, interrupted_stacks, metrics, retention, s3_events,
+                           sam, schedules, workflow)
         from local.engines import layers
 
         for name, handler in self._handlers.items():
@@ -71,9 +72,10 @@ class Gateway:
             self._native.SERVICE_REGISTRY.setdefault(name, {"module": name})
             SERVICE_TO_IAM_NAMESPACE.pop(name, None)  # ours ask IAM themselves, with the resource's ARN
         for part in (metrics, retention, api_metrics, authorization, cloudformation, completion, encryption, events,
-                     schedules, sam, workflow, layers):
+                     schedules, sam, workflow, layers, async_invocations, function_versions):
             part.install(self.machine)
         self._functions.install()
+        gateway_responses.install(self.machine)
         self.machine.alarms.install()
         interrupted_stacks.install(self.machine)
         s3_events.install(self.machine)

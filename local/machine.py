@@ -65,6 +65,7 @@ class Machine:
     alarms: "Alarms" = field(init=False)  # set by local/gateway.py
     metrics: "Metrics" = field(init=False)  # set by local/metrics.py
     saved: Callable[[], None] = lambda: None  # waits until ministack's state is on disk; set by local/durability.py
+    on_alarm: list[Callable[[], None]] = field(default_factory=list)  # called when an alarm's state has changed
     storage: Storage = field(init=False)
     store: Store = field(init=False)
     processes: Processes = field(init=False)

@@ -125,12 +125,17 @@ RIGHTS: dict[str, Rights] = {
                                  "lambda:DeleteAlias"),
     "AWS::Lambda::Permission": Rights("lambda|function:{FunctionName}", "lambda:AddPermission",
                                       "lambda:AddPermission lambda:RemovePermission", "lambda:RemovePermission"),
+    "AWS::SSM::Parameter": Rights("ssm|parameter{Name}", "ssm:PutParameter ssm:AddTagsToResource?Tags ssm:GetParameters",
+                                  "ssm:PutParameter ssm:GetParameters", "ssm:DeleteParameter"),
     "AWS::StepFunctions::StateMachine": Rights(
         "states|stateMachine:{StateMachineName}", "states:CreateStateMachine states:TagResource?Tags states:DescribeStateMachine",
         "states:UpdateStateMachine", "states:DeleteStateMachine", {"RoleArn": "states.amazonaws.com"}),
     "AWS::ApiGateway::RestApi": _api("/restapis"),
     "AWS::ApiGateway::Deployment": _api("/restapis/{RestApiId}/deployments"),
     "AWS::ApiGateway::Stage": _api("/restapis/{RestApiId}/stages"),
+    "AWS::ApiGateway::GatewayResponse": Rights(
+        "apigateway|/restapis/{RestApiId}/gatewayresponses/{ResponseType}", "apigateway:PUT apigateway:GET",
+        "apigateway:PUT apigateway:GET", "apigateway:DELETE"),
     "AWS::ApiGateway::ApiKey": _api("/apikeys"),
     "AWS::ApiGateway::UsagePlan": _api("/usageplans"),
     "AWS::ApiGateway::UsagePlanKey": _api("/usageplans/{UsagePlanId}/keys"),

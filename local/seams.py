@@ -8,12 +8,15 @@ import importlib
 from local.alias_shift import SEAMS as SHIFT_SEAMS
 from local.alarms import SEAMS as ALARM_SEAMS
 from local.api_metrics import SEAMS as API_SEAMS
+from local.async_invocations import SEAMS as ASYNC_SEAMS
 from local.durability import SEAMS as DURABILITY_SEAMS
 from local.engines.layers import SEAMS as LAYER_SEAMS
 from local.events import SEAMS as EVENT_SEAMS
 from local.function_environments import SEAMS as ENVIRONMENT_SEAMS
 from local.function_records import SEAMS as RECORD_SEAMS
+from local.function_versions import SEAMS as VERSION_SEAMS
 from local.functions import SEAMS as FUNCTION_SEAMS
+from local.gateway_responses import SEAMS as RESPONSE_SEAMS
 from local.interrupted_stacks import SEAMS as INTERRUPTION_SEAMS
 from local.log_store import SEAMS as LOG_SEAMS
 from local.metrics import SEAMS as METRIC_SEAMS
@@ -70,6 +73,7 @@ SEAMS: tuple[tuple[str, str], ...] = (
     ("ministack.services.sts", "register_session"),
     *ALARM_SEAMS,
     *API_SEAMS,
+    *ASYNC_SEAMS,
     *DURABILITY_SEAMS,
     *ENVIRONMENT_SEAMS,
     *EVENT_SEAMS,
@@ -79,11 +83,13 @@ SEAMS: tuple[tuple[str, str], ...] = (
     *LOG_SEAMS,
     *METRIC_SEAMS,
     *RECORD_SEAMS,
+    *RESPONSE_SEAMS,
     *RETENTION_SEAMS,
     *S3_EVENT_SEAMS,
     *SAM_SEAMS,
     *SCHEDULE_SEAMS,
     *SHIFT_SEAMS,
+    *VERSION_SEAMS,
 )
 
 

@@ -28,6 +28,7 @@ class CodeDeploy(Service):
     def __init__(self, machine: Machine) -> None:
         super().__init__(machine)
         self.deployments = Deployments(machine)
+        machine.on_alarm.append(self.deployments.wake)
         self._applications, self._groups, self._configs = (
             machine.store.table(f"codedeploy-{name}") for name in ("applications", "groups", "configs"))
 
