@@ -50,7 +50,7 @@ def template(responses: dict, **extra: Any) -> str:
         "Answer": {"Type": "AWS::Serverless::Function", "Properties": {
             "Runtime": "python3.13", "Handler": "index.handler", "InlineCode": FUNCTION, "AutoPublishAlias": "live"}},
         "Api": {"Type": "AWS::Serverless::Api", "Properties": {
-            "Name": "responses", "StageName": "prd", "OpenApiVersion": "3.0.1", "AlwaysDeploy": True,
+            "Name": "responses", "StageName": "prd", "OpenApiVersion": "3.0.1",
             "DefinitionBody": body, "MethodSettings": [none]}}, **extra},
         "Outputs": {"Api": {"Value": {"Ref": "Api"}}, "Function": {"Value": {"Ref": "Answer"}}}})
 
