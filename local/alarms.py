@@ -100,11 +100,10 @@ class Alarms:
         self._notices.put(None)
 
     def _until_next(self, now: float) -> float:
-        """Return the wall seconds until an alarm is due."""
+        """Return the wall seconds until an alarm is due, or may be seen to go off."""
         alarms = self._cloudwatch._alarms.all_values()
         every = self._machine.clock.scaled(min((alarm_states.interval(alarm) for alarm in alarms), default=MINUTE))
-        due = max(SHORTEST_WAIT, every - now % every + ARRIVAL)
-        return min(due, LOOK_SECONDS) if any(map(alarm_states.only_grows, alarms)) else due
+        return min(LOOK_SECONDS, max(SHORTEST_WAIT, every - now % every + ARRIVAL))
 
     def evaluate(self, now: float) -> None:
         """Evaluate each alarm that has not been evaluated since its last full minute (or 10 s) before ``now``."""

@@ -22,7 +22,7 @@ logger = logging.getLogger("local")
 PRINCIPAL = "codedeploy.amazonaws.com"
 ACTIVE = ("Created", "Queued", "InProgress")
 HOOK_SECONDS = 3600.0
-POLL_SECONDS = 10.0
+POLL_SECONDS = 10.0  # at the latest: alarms, reports and requests to stop wake a deployment
 LEAST_POLL_SECONDS = 0.1  # of wall time, however fast the clock
 ROLLBACK = "codeDeployRollback"
 ROLLBACK_ON = {"ALARM_ACTIVE": "DEPLOYMENT_STOP_ON_ALARM", "MANUAL_STOP": "DEPLOYMENT_STOP_ON_REQUEST"}
@@ -190,7 +190,6 @@ class Deployment:
         document = self._table[self.name]
         shift = document["shift"]
         for percent, seconds in steps(document["routing"]):
-            self._check()
             last = percent == 100
             self._call("lambda", "update_alias", FunctionName=shift["function"], Name=shift["alias"],
                        FunctionVersion=shift["target" if last else "current"],
@@ -205,14 +204,14 @@ class Deployment:
         clock, started = self._machine.clock, time.monotonic()
         poll = max(POLL_SECONDS, LEAST_POLL_SECONDS * clock.speed)
         while True:
-            self.woken.clear()
+            self.woken.clear()  # before it looks, so that nothing that happens meanwhile is slept over
+            self._check()
             if done():
                 return True
             left = seconds - (time.monotonic() - started) * clock.speed
             if left <= 0:
                 return False
             clock.wait(min(left, poll), self.woken)
-            self._check()
 
     def _check(self) -> None:
         """Halt for a request to stop or an alarm."""

@@ -136,6 +136,55 @@ def test_one_breach_in_each_of_two_periods_of_three_fires_two_of_three(alarms: A
     assert states(alarms, made, *(START + second for second in range(1, 6))) == ["OK", "OK", "ALARM", "OK", "OK"]
 
 
+def looks(alarms: Alarms, made: dict, wall: float) -> str:
+    """Let time go on to a moment within a period, and return the state."""
+    alarms.evaluate(wall)
+    alarms.look_ahead(wall)
+    return made["StateValue"]
+
+
+LAMBDA = {**OWN, "Namespace": "AWS/Lambda", "Threshold": 0.0, "TreatMissingData": "notBreaching"}
+
+
+def count(value: float, wall: float) -> None:
+    with request_scope("000000000000", "us-east-1"):
+        cloudwatch._store_datum("AWS/Lambda", "Errors", {"Function": "f"}, wall, "Count", value, None, None, None)
+
+
+def test_release_alarm_on_a_count_goes_off_before_its_minute_is_over(alarms: Alarms) -> None:
+    made = put(**LAMBDA)
+    count(0, START + 0.1)
+    assert looks(alarms, made, START + 0.2) == "OK"
+    count(1, START + 0.3)
+    assert looks(alarms, made, START + 0.4) == "ALARM"
+    assert json.loads(made["StateReasonData"])["recentDatapoints"] == [1.0]
+    assert states(alarms, made, START + 1, START + 3.5, START + 4) == ["ALARM", "ALARM", "OK"]
+
+
+def test_release_alarm_ahead_of_its_minute_is_not_taken_back_by_the_minute_before(alarms: Alarms) -> None:
+    made = put(**LAMBDA)
+    alarms.evaluate(START + 0.5)
+    count(1, START + 1.001)
+    alarms.look_ahead(START + 1.002)  # the minute that has just ended has not been looked at
+    alarms.look_ahead(START + 1.003)
+    assert looks(alarms, made, START + 1.02) == "ALARM"
+    assert states(alarms, made, START + 2, START + 5) == ["ALARM", "OK"]
+
+
+@pytest.mark.parametrize("more", [
+    {"Statistic": "Average"}, {"Statistic": None, "ExtendedStatistic": "p95"}, {"Namespace": "Test"},
+    {"ComparisonOperator": "LessThanThreshold", "Threshold": 2.0}, {"EvaluationPeriods": 2},
+    {"TreatMissingData": "breaching", "Dimensions": []}])
+def test_what_later_data_may_change_waits_for_the_minutes_end(alarms: Alarms, more: dict) -> None:
+    made = put(**LAMBDA | more)
+    made["StateValue"] = "OK"
+    alarms.evaluate(START)
+    made["StateValue"] = "OK"
+    count(1, START + 0.3)
+    alarms.look_ahead(START + 0.4)
+    assert made["StateValue"] == "OK"
+
+
 def test_longer_periods_slide_by_the_minute_and_shorter_ones_by_ten_seconds(alarms: Alarms) -> None:
     made = put(**OWN, Period=300, TreatMissingData="notBreaching")
     publish(5, START + 1.5)

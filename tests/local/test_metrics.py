@@ -70,6 +70,21 @@ def test_an_alarm_sees_a_measurement_at_its_next_evaluation(metrics: Metrics) ->
     assert alarm["StateValue"] == "ALARM"
 
 
+@pytest.mark.parametrize(("slow", "state"), [(4, "OK"), (6, "ALARM")])
+def test_release_alarm_on_latency_fires_when_more_than_5_of_100_are_slow(metrics: Metrics, slow: int, state: str) -> None:
+    own, second = {"EndpointName": "e", "VariantName": "AllTraffic"}, 1_000_000.0  # ModelLatency is in microseconds
+    alarm = {"AlarmName": "slow", "Namespace": "AWS/SageMaker", "MetricName": "ModelLatency", "ExtendedStatistic": "p95",
+             "Period": 60, "Dimensions": [{"Name": key, "Value": value} for key, value in own.items()], "Threshold": second,
+             "EvaluationPeriods": 1, "StateValue": "OK", "ComparisonOperator": "GreaterThanThreshold",
+             "TreatMissingData": "notBreaching"}
+    cloudwatch._alarms.set_scoped(*SCOPE, "slow", alarm)
+    for value in [2 * second] * slow + [second / 20] * (100 - slow):
+        metrics.record("AWS/SageMaker", [own], {"ModelLatency": (value, "Microseconds")})
+    [recorded] = [found for key, found in cloudwatch._metrics.items_scoped(*SCOPE) if key[0] == "AWS/SageMaker"]
+    Alarms(metrics._machine).evaluate(60 * (recorded[0]["Timestamp"] // 60 + 1))
+    assert alarm["StateValue"] == state
+
+
 def test_what_is_saved_is_there_after_a_restart(metrics: Metrics, tmp_path: Path) -> None:
     measure(metrics, VALUES)
     metrics.save()
