@@ -1,6 +1,7 @@
 """CloudFormation as it is on AWS: stacks act with the rights of their role, and know the types of our services."""
 
 import contextvars
+import re
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -15,6 +16,7 @@ from local.stacks import TYPES, Provisioner
 PRINCIPAL = "cloudformation.amazonaws.com"
 # Attributes that ministack's types lack and that are properties of the same name.
 ATTRIBUTES = {"AWS::EC2::VPC": ("CidrBlock",)}
+STATE_REFUSED = re.compile(r"Stack \[([^]]+)\] is in (\w+) state and cannot be updated")
 # Whose rights the stack operation under way has; a task that an operation starts copies it.
 _actor: contextvars.ContextVar[Credentials] = contextvars.ContextVar("stack_actor", default=ROOT)
 
@@ -55,9 +57,22 @@ def _with_role(machine: Machine, handler: Any) -> Any:
             _actor.set(_acting(call, stack, fields, roles))
         except AccessDeniedError as error:
             return access_denied_response("cloudformation", "iam:PassRole", "", "", message=str(error))
-        return await handler(method, path, headers, body, query)
+        status, answered, told = await handler(method, path, headers, body, query)
+        return status, answered, _refusal(call.machine, told) if status >= 400 else told
 
     return handle
+
+
+def _refusal(machine: Machine, told: Any) -> Any:
+    """Return a refusal in CloudFormation's words where a stack's state is the reason: people search for them."""
+    from ministack.services.cloudformation import _stacks
+
+    def worded(match: re.Match) -> str:
+        stack = _stacks.get_scoped(machine.account_id, machine.region, match[1]) or {}
+        return f"Stack:{stack.get('StackId', match[1])} is in {match[2]} state and can not be updated."
+
+    text = told.decode() if isinstance(told, bytes) else told
+    return STATE_REFUSED.sub(worded, text).encode()
 
 
 def _acting(call: Call, stack: str, fields: dict, roles: Any) -> Credentials:

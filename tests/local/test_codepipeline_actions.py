@@ -323,3 +323,37 @@ def test_change_sets_replacement_and_deletion_of_stacks(aws, pipeline):
     assert actions["Step2"]["output"]["outputVariables"]["TopicArn"].endswith(":modes")
     assert cloudformation.describe_stacks(StackName=broken)["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE"
     assert [stack["StackName"] for stack in cloudformation.describe_stacks()["Stacks"]].count(name) == 0
+
+
+def test_release_first_create_that_failed_is_deleted_and_its_action_tried_again(aws, pipeline):
+    name, deployer = "stack-again", role(aws, "again", "cloudformation", "sqs:*")
+    cloudformation, s3 = aws.client("cloudformation"), aws.client("s3")
+    s3.put_object(Bucket=BUCKET, Key="again.zip", Body=packed(template_yml=TEMPLATE, values_json='{"label": "again"}'))
+    own = role(aws, "again-pipeline", "codepipeline", "s3:*", "cloudformation:*", "iam:PassRole")
+    source = action("Source", "Source/S3", {"S3Bucket": BUCKET, "S3ObjectKey": "again.zip",
+                                            "PollForSourceChanges": "false"}, outputArtifacts=["Source"])
+    aws.client("codepipeline").create_pipeline(pipeline={
+        "name": name, "roleArn": own, "artifactStore": {"type": "S3", "location": BUCKET}, "stages": [
+            {"name": "Source", "actions": [source]},
+            {"name": "Deploy", "actions": [stack_action(1, "CREATE_UPDATE", name, deployer)]}]})
+    watch = Watch(aws, name)
+    run, status = watch.first(), lambda: cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+
+    def again(attempts):
+        """Retry the failed action; return the last of so many attempts once it has ended."""
+        watch.api.retry_stage_execution(pipelineName=name, pipelineExecutionId=run, stageName="Deploy",
+                                        retryMode="FAILED_ACTIONS")
+        found = eventually(lambda: [item for item in watch.api.list_action_executions(
+            pipelineName=name, filter={"pipelineExecutionId": run})["actionExecutionDetails"] if item["actionName"] == "Step1"],
+            lambda found: len(found) == attempts and found[0]["status"] != "InProgress")
+        return found[0]
+
+    assert "sns:CreateTopic" in watch.failure(run, "Step1")["message"]
+    stack = status()
+    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
+    grant(aws, "again", "sns:*")
+    refused = again(2)["output"]["executionResult"]["errorDetails"]["message"]
+    assert f"Stack:{stack['StackId']} is in ROLLBACK_COMPLETE state and can not be updated." in refused
+    cloudformation.delete_stack(StackName=name)
+    assert again(3)["status"] == "Succeeded"
+    assert status()["StackStatus"] == "CREATE_COMPLETE"
