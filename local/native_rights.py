@@ -16,6 +16,8 @@ from local.encryption import reading
 from local.engines.registry import Reference
 from local.machine import Machine
 
+DEFAULTS = {"Path": "/"}  # of properties that a template may leave out; all other names are made up
+
 
 @dataclass(frozen=True)
 class Rights:
@@ -61,7 +63,7 @@ def _arn(template: str, machine: Machine, properties: dict, default_name: str) -
         return template
 
     def fill(match: re.Match) -> str:
-        found = properties.get(match[1]) or default_name
+        found = properties.get(match[1]) or DEFAULTS.get(match[1], default_name)
         value = str(found[0] if isinstance(found, list) else found)
         if match[1] == "FunctionName" and ":function:" in value:
             return value.partition(":function:")[2].split(":")[0]
@@ -105,7 +107,7 @@ def _of_function(machine: Machine, properties: dict) -> Iterator[tuple[str, str]
 RIGHTS: dict[str, Rights] = {
     "Custom::": Rights("{ServiceToken}", "lambda:InvokeFunction", "lambda:InvokeFunction", "lambda:InvokeFunction"),
     "AWS::IAM::Role": Rights(
-        "iam|role/{RoleName}",
+        "iam|role{Path}{RoleName}",
         "iam:CreateRole iam:PutRolePolicy?Policies iam:AttachRolePolicy?ManagedPolicyArns iam:TagRole?Tags iam:GetRole",
         "iam:UpdateAssumeRolePolicy iam:PutRolePolicy?Policies iam:AttachRolePolicy?ManagedPolicyArns",
         "iam:DeleteRole iam:DeleteRolePolicy?Policies iam:DetachRolePolicy?ManagedPolicyArns"),

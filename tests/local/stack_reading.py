@@ -17,7 +17,7 @@ ACCOUNT = "000000000000"
 PREFIX = f"us-east-1:{ACCOUNT}"
 SETTLED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 ARNS = {  # Fn::GetAtt Arn from the physical id
-    "AWS::IAM::Role": f"arn:aws:iam::{ACCOUNT}:role/{{}}",
+    "AWS::IAM::Role": f"arn:aws:iam::{ACCOUNT}:role{{path}}{{}}",
     "AWS::KMS::Key": f"arn:aws:kms:{PREFIX}:key/{{}}",
     "AWS::S3::Bucket": "arn:aws:s3:::{}",
     "AWS::Logs::LogGroup": f"arn:aws:logs:{PREFIX}:log-group:{{}}:*",
@@ -94,7 +94,7 @@ class Stack(Evaluation):
         resource = self.template["Resources"][key]
         own = self.of(resource.get("Properties", {}).get(attribute, ANY))
         if attribute == "Arn" and resource["Type"] in ARNS:
-            return ARNS[resource["Type"]].format(self.ids[key])
+            return ARNS[resource["Type"]].format(self.ids[key], path=self.of(resource.get("Properties", {}).get("Path", "/")))
         if attribute == "GroupId":
             return self.ids[key]
         return self.of(resource["Properties"]["RepositoryName"]) if attribute == "Name" else own

@@ -55,7 +55,8 @@ class Evaluation:
         key, attribute = path if isinstance(path, list) else path.split(".", 1)
         resource = self.template["Resources"].get(key, {})
         if resource.get("Type") == "AWS::IAM::Role" and attribute == "Arn":
-            return f"arn:aws:iam::123456789012:role/{self.of(resource['Properties'].get('RoleName', key))}"
+            role = resource["Properties"]
+            return f"arn:aws:iam::123456789012:role{self.of(role.get('Path', '/'))}{self.of(role.get('RoleName', key))}"
         return f"{key}.{attribute}"
 
     def _if(self, argument: list[Any]) -> Any:

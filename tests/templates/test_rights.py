@@ -69,6 +69,15 @@ def test_what_runs_models_can_create_nothing(key: str) -> None:
     assert creating <= {"logs:CreateLogGroup", "logs:CreateLogStream", "kms:CreateGrant"}
 
 
+@pytest.mark.parametrize("name", ["assets/functions.yml", "assets/deploy-model-prd.yml"])
+def test_roles_of_the_stages_have_the_path_that_the_deploy_role_may_write(name: str) -> None:
+    """Roles of pipeline.yml have none, so the deploy role reaches none of them."""
+    for key, role in resources(name, "AWS::IAM::Role").items():
+        assert role["Properties"]["Path"] == {"Fn::Sub": "/${NamePrefix}/"}, key
+    project = resources("pipeline.yml", "AWS::IAM::Role")
+    assert not [key for key, role in project.items() if "Path" in role["Properties"]]
+
+
 def test_the_deploy_role_cannot_change_itself_or_pass_itself() -> None:
     project = Evaluation(template("pipeline.yml"), LONGEST)
     role = project.resources()["DeployRole"]
