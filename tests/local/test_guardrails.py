@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from local.guardrails import check, steps
 from local.service import ServiceError
 from tests.local.endpoint_machine import VARIANT, Callers, EndpointMachine, running, until
+from tests.local.sagemaker_machine import allow
 
 CHI_SQUARE = 15.1  # one degree of freedom; chance of more: 1 in 10,000
 ALARM = "errors"
@@ -161,6 +162,19 @@ def test_an_alarm_that_fires_already_or_is_missing_lets_no_traffic_move(machine:
         update(machine, "early", "early-new", DeploymentConfig=missing)
         assert "nobodys of the deployment do not exist" in machine.settled("early")["FailureReason"]
     assert set(counts) == {"early"}
+
+
+def test_a_role_that_may_not_read_the_alarms_cannot_be_guarded(machine: EndpointMachine, alarm: str) -> None:
+    machine.endpoint("blind")
+    machine.config("blind-new")
+    iam = machine.client("iam")
+    before = iam.get_role_policy(RoleName="serving", PolicyName="all")["PolicyDocument"]
+    iam.put_role_policy(RoleName="serving", PolicyName="all", PolicyDocument=allow("s3:*", "logs:*", "ecr:*"))
+    try:
+        update(machine, "blind", "blind-new", DeploymentConfig=deployment("CANARY", 60, 10))
+        assert "cloudwatch:DescribeAlarms" in machine.settled("blind")["FailureReason"]
+    finally:
+        iam.put_role_policy(RoleName="serving", PolicyName="all", PolicyDocument=json.dumps(before))
 
 
 def test_a_model_that_cannot_be_loaded_leaves_the_old_one(machine: EndpointMachine, alarm: str) -> None:
