@@ -34,7 +34,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
     physical_id = f"{event['ResourceProperties']['NamePrefix']}-teardown"
     try:
         if event["RequestType"] == "Delete":
-            stop_retirements(event["ResourceProperties"]["RetirementArn"])
+            stop_executions(event["ResourceProperties"]["RetirementArn"])
             if not deleted(event, context):
                 again(event, context)
                 return
@@ -45,12 +45,17 @@ def handler(event: dict[str, Any], context: Any) -> None:
     response.send(event, "SUCCESS", physical_id)
 
 
-def stop_retirements(state_machine: str) -> None:
-    """End the executions of the state machine that retires endpoints; one that waits would hold up its deletion."""
+def stop_executions(state_machine: str) -> None:
+    """End what a state machine has under way; an execution that waits would hold up its deletion."""
     states = client("stepfunctions")
-    for page in states.get_paginator("list_executions").paginate(stateMachineArn=state_machine, statusFilter="RUNNING"):
-        for execution in page["executions"]:
-            states.stop_execution(executionArn=execution["executionArn"], cause="the project is being deleted")
+    try:
+        pages = list(states.get_paginator("list_executions").paginate(stateMachineArn=state_machine, statusFilter="RUNNING"))
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "StateMachineDoesNotExist":
+            return  # no release has made it, or it is gone
+        raise
+    for execution in (execution for page in pages for execution in page["executions"]):
+        states.stop_execution(executionArn=execution["executionArn"], cause="the project is being deleted")
 
 
 def deleted(event: dict[str, Any], context: Any) -> bool:
@@ -60,6 +65,8 @@ def deleted(event: dict[str, Any], context: Any) -> bool:
         refuse(failed(stacks, asked))
         for stack in due(stacks, asked):
             print(f"deleting {stack.name} ({stack.status})")
+            for state_machine in properties["ReleaseArns"] if stack.name.endswith("-api") else []:
+                stop_executions(state_machine)
             client("cloudformation").delete_stack(StackName=stack.name, RoleARN=properties["RoleArn"])
             asked.append(stack.name)
         if context.get_remaining_time_in_millis() < RESERVE_MS:

@@ -1,4 +1,4 @@
-"""Retirement: which ends of a run are heard, which waits, and that its roles reach endpoint stacks and nothing else."""
+"""Retirement: which ends of a run are heard, which waits, and that its roles reach stacks of releases and nothing else."""
 
 from __future__ import annotations
 
@@ -28,12 +28,35 @@ def test_the_whole_event_reaches_the_state_machine_and_the_function() -> None:
     assert STATES["Retire"]["Parameters"]["Payload"] == {"Event.$": "$", "Entered.$": "$$.State.EnteredTime"}
 
 
-def test_only_a_failure_waits_and_for_half_an_hour() -> None:
+def test_only_a_failure_clears_and_waits_and_for_half_an_hour() -> None:
     choice = STATES["HowDidTheRunEnd"]
-    assert [(rule["StringEquals"], rule["Next"]) for rule in choice["Choices"]] == [("FAILED", "LeaveTimeForARetry")]
+    present, failed = choice["Choices"][0]["And"]
+    assert (present["Variable"], present["IsPresent"], failed["StringEquals"]) == (failed["Variable"], True, "FAILED")
+    assert [rule["Next"] for rule in choice["Choices"]] == ["ClearTheWay"]
     assert choice["Default"] == "Retire"
+    assert (STATES["ClearTheWay"]["Parameters"]["Payload"]["OnlyClear"], STATES["ClearTheWay"]["Next"]) == (True, "LeaveTimeForARetry")
     assert (STATES["LeaveTimeForARetry"]["Seconds"], STATES["LeaveTimeForARetry"]["Next"]) == (30 * 60, "Retire")
     assert "RETRY_TIME = timedelta(minutes=30)" in (ROOT / "custom_resource/retirement/verdict.py").read_text()
+
+
+def test_every_hour_the_clock_asks_too() -> None:
+    clock = FOUND["RetirementClock"]["Properties"]
+    assert clock["ScheduleExpression"] == "rate(1 hour)"
+    assert clock["Targets"] == FOUND["RetirementRule"]["Properties"]["Targets"]
+
+
+def test_a_retirement_that_fails_is_mailed_with_its_cause() -> None:
+    rule = FOUND["RetirementFailureRule"]["Properties"]
+    assert rule["EventPattern"]["detail"] == {"stateMachineArn": ["Retirement"], "status": ["FAILED", "TIMED_OUT"]}
+    [target] = rule["Targets"]
+    assert target["Arn"] == "Topic" and "<cause>" in target["InputTransformer"]["InputTemplate"]
+
+
+def test_the_file_system_is_pruned_of_all_but_the_runs_that_stay() -> None:
+    prune = STATES["Prune"]
+    assert STATES["Retire"]["Next"] == "Prune"
+    assert prune["Parameters"]["Payload"] == {"Keep.$": "$.runs"}
+    assert [rule["ErrorEquals"] for rule in prune["Catch"]] == [["Lambda.ResourceNotFoundException"]], "any other failure is one"
 
 
 def test_what_it_cannot_finish_fails_the_execution() -> None:
@@ -41,17 +64,18 @@ def test_what_it_cannot_finish_fails_the_execution() -> None:
     assert {error for rule in STATES["Retire"]["Retry"] for error in rule["ErrorEquals"]} & {"States.ALL", "States.TaskFailed"} == set()
 
 
-@pytest.mark.parametrize("role, action, resource", [
-    ("RetirementEventsRole", "states:StartExecution", "Retirement"),
-    ("RetirementWorkflowRole", "lambda:InvokeFunction", "RetirementFunction.Arn")])
-def test_rule_and_state_machine_may_do_one_thing(role: str, action: str, resource: str) -> None:
+@pytest.mark.parametrize("role, action, resources_named", [
+    ("RetirementEventsRole", "states:StartExecution", ["Retirement"]),
+    ("RetirementWorkflowRole", "lambda:InvokeFunction",
+     ["RetirementFunction.Arn", f"arn:aws:lambda:us-east-1:123456789012:function:{PREFIX}-prune"])])
+def test_rules_and_state_machine_may_do_one_thing(role: str, action: str, resources_named: list[str]) -> None:
     [statement] = [PROJECT.of(item) for item in statements(resources(PIPELINE)[role])]
-    assert (statement["Action"], statement["Resource"]) == (action, resource)
+    assert (statement["Action"], listed(statement["Resource"])) == (action, resources_named)
 
 
 @pytest.mark.parametrize("ending, allowed", [
-    (f"{RUN}-prd", True), (f"{RUN}-dev", True), ("api", False), ("functions", False), ("workflow", False)])
-def test_the_function_may_delete_endpoint_stacks_only(ending: str, allowed: bool) -> None:
+    (f"{RUN}-prd", True), (f"{RUN}-dev", True), ("live-prd", True), ("api", True), ("functions", False), ("workflow", False)])
+def test_the_function_may_delete_stacks_of_releases_only(ending: str, allowed: bool) -> None:
     patterns = [pattern for item in statements(resources(PIPELINE)["RetirementRole"]) for pattern in listed(PROJECT.of(item)["Resource"])
                 if "cloudformation:DeleteStack" in listed(item["Action"])]
     arn = f"{STACKS}/{PREFIX}-{ending}/01234567-89ab-cdef-0123-456789abcdef"

@@ -13,6 +13,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 
 FUNCTIONS = Path(__file__).parents[3] / "custom_resource"
@@ -48,22 +49,26 @@ class Project:
         return {"StackEvents": [{"LogicalResourceId": "Endpoint", "ResourceStatus": "DELETE_FAILED", "ResourceStatusReason": "in use"}]}
 
 
-class Retirements:
-    """Step Functions in memory: the executions of the retirement that run."""
+class StateMachines:
+    """Step Functions in memory: the executions under way by the ending of their state machine's name."""
 
-    def __init__(self, running: list[str]) -> None:
-        self.running = running
+    def __init__(self, **running: list[str]) -> None:
+        self.running = {"retirement": []} | running
 
-    def get_paginator(self, operation: str) -> Retirements:
+    def get_paginator(self, operation: str) -> StateMachines:
         assert operation == "list_executions"
         return self
 
     def paginate(self, stateMachineArn: str, statusFilter: str) -> list[dict[str, Any]]:  # noqa: N803
-        assert (stateMachineArn.rpartition(":")[2], statusFilter) == (f"{PREFIX}-retirement", "RUNNING")
-        return [{"executions": [{"executionArn": name}]} for name in self.running]
+        name, ending = stateMachineArn.rpartition(":")[2].rsplit("-", 1)
+        assert (name, statusFilter) == (PREFIX, "RUNNING")
+        if ending not in self.running:
+            raise ClientError({"Error": {"Code": "StateMachineDoesNotExist", "Message": ending}}, "ListExecutions")
+        return [{"executions": [{"executionArn": execution}]} for execution in self.running[ending]]
 
     def stop_execution(self, executionArn: str, cause: str) -> None:  # noqa: N803
-        self.running.remove(executionArn)
+        [executions] = [each for each in self.running.values() if executionArn in each]
+        executions.remove(executionArn)
 
 
 class Context:
@@ -95,11 +100,11 @@ def torn(load: Any, answers: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[.
     """Return a function that calls teardown on a project; it returns the answers and the invocations of itself."""
 
     def call(project: Project, given: dict[str, Any], left: int = 900_000,
-             retirements: Any = None) -> tuple[Answers, list[dict[str, Any]]]:
+             machines: Any = None) -> tuple[Answers, list[dict[str, Any]]]:
         handler = load("teardown")
         invoked: list[dict[str, Any]] = []
         clients = {"cloudformation": project, "lambda": SimpleNamespace(invoke=lambda **request: invoked.append(request)),
-                   "stepfunctions": retirements or Retirements([])}
+                   "stepfunctions": machines or StateMachines()}
         monkeypatch.setattr(handler, "client", clients.__getitem__)
         monkeypatch.setattr(handler.time, "sleep", lambda seconds: None)
         sent: Answers = answers(handler)
@@ -165,12 +170,12 @@ def test_seed_answers_failed_with_the_reason(services: Any, answers: Any, event:
 
 
 def test_teardown_deletes_the_projects_stacks_in_order_and_no_others(torn: Any, event: Any) -> None:
-    endings = ["functions", "workflow", "0a1b2c3d-dev", "ffff0000-dev", "0a1b2c3d-prd", "api"]
+    endings = ["functions", "workflow", "0a1b2c3d-dev", "ffff0000-dev", "live-prd", "0a1b2c3d-prd", "api"]
     others = [f"{PREFIX}9-api", f"{PREFIX}-api-more", "another-api", f"{PREFIX}-0a1b2c3d-other"]
     project = Project({f"{PREFIX}-{ending}": "CREATE_COMPLETE" for ending in endings} | dict.fromkeys(others, "CREATE_COMPLETE"))
     sent, invoked = torn(project, event("teardown"))
     assert sent == [("SUCCESS", f"{PREFIX}-teardown")]
-    assert [name.removeprefix(f"{PREFIX}-") for name, _ in project.asked] == ["api", "0a1b2c3d-prd", "0a1b2c3d-dev", "ffff0000-dev", "workflow", "functions"]
+    assert [name.removeprefix(f"{PREFIX}-") for name, _ in project.asked] == ["api", "live-prd", "0a1b2c3d-prd", "0a1b2c3d-dev", "ffff0000-dev", "workflow", "functions"]
     assert {role for _, role in project.asked} == {f"arn:aws:iam::123456789012:role/{PREFIX}-deploy"}
     assert sorted(project.stacks) == sorted(others)
     assert invoked == []
@@ -184,9 +189,22 @@ def test_teardown_waits_for_a_stack_that_is_changing(torn: Any, event: Any) -> N
 
 
 def test_teardown_first_ends_retirements_that_wait(torn: Any, event: Any) -> None:
-    retirements = Retirements(["one"])
-    assert [status for status, _ in torn(Project({}), event("teardown"), retirements=retirements)[0]] == ["SUCCESS"]
-    assert retirements.running == []
+    machines = StateMachines(retirement=["one"])
+    assert [status for status, _ in torn(Project({}), event("teardown"), machines=machines)[0]] == ["SUCCESS"]
+    assert machines.running == {"retirement": []}
+
+
+def test_teardown_ends_what_a_release_has_under_way_once_the_apis_stack_is_at_rest(torn: Any, event: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    machines, project = StateMachines(watch=["a watch"], synthetic=["traffic"]), Project({f"{PREFIX}-api": "UPDATE_IN_PROGRESS"})
+    stop = machines.stop_execution
+
+    def stopped(**request: str) -> None:
+        assert project.stacks[f"{PREFIX}-api"] == "UPDATE_COMPLETE", "a hook whose watch is gone never reports"
+        stop(**request)
+
+    monkeypatch.setattr(machines, "stop_execution", stopped)
+    assert [status for status, _ in torn(project, event("teardown"), machines=machines)[0]] == ["SUCCESS"]
+    assert machines.running == {"retirement": [], "watch": [], "synthetic": []}
 
 
 def test_teardown_of_nothing_succeeds(torn: Any, event: Any) -> None:

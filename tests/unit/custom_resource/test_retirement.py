@@ -35,8 +35,10 @@ class Account:
         self.asked: list[tuple[str, str]] = []
         self.events: list[dict[str, Any]] = []
 
-    def holds(self, name: str, status: str = "CREATE_COMPLETE", run: str | None = None) -> None:
-        self.stacks[name] = {"StackName": name, "StackStatus": status, "Tags": [{"Key": "run", "Value": run}] if run else []}
+    def holds(self, name: str, status: str = "CREATE_COMPLETE", run: str | None = None, bake: float | None = None) -> None:
+        tags = {"run": run, "bake-hours": None if bake is None else str(bake)}
+        self.stacks[name] = {"StackName": name, "StackStatus": status,
+                             "Tags": [{"Key": key, "Value": value} for key, value in tags.items() if value]}
 
     def ran(self, run: str, status: str, started: float = 0, updated: float = 0) -> None:
         """Remember a run; the times are minutes from the event's."""
@@ -44,10 +46,18 @@ class Account:
                           "lastUpdateTime": ENDED + timedelta(minutes=updated)})
         self.runs.sort(key=lambda item: item["startTime"], reverse=True)
 
+    def published(self, version: int, run: str, minutes: float) -> None:
+        """Publish a version of the API's function, minutes from the event."""
+        self.versions[str(version)] = {
+            "Version": str(version), "Environment": {"Variables": {"MODEL_RUN": run}},
+            "LastModified": (ENDED + timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%S.000+0000")}
+
     def serves(self, **weights: str) -> None:
         """Let the alias point at versions: the first alone, or with the others' weights."""
-        self.versions = {version.removeprefix("v"): {"Environment": {"Variables": {"MODEL_RUN": run}}} for version, run in weights.items()}
-        first, *rest = self.versions
+        for version, run in weights.items():
+            if version.removeprefix("v") not in self.versions:
+                self.published(int(version.removeprefix("v")), run, 0)
+        first, *rest = (version.removeprefix("v") for version in weights)
         self.alias = {"FunctionVersion": first} | ({"RoutingConfig": {"AdditionalVersionWeights": dict.fromkeys(rest, 0.1)}} if rest else {})
 
     # what the function calls
@@ -73,9 +83,6 @@ class Account:
             raise refusal("ResourceNotFoundException", "Cannot find alias")
         return self.alias
 
-    def get_function_configuration(self, FunctionName: str, Qualifier: str) -> dict[str, Any]:  # noqa: N803
-        return self.versions[Qualifier]
-
 
 class Pages:
     """A paginator of the account."""
@@ -83,9 +90,12 @@ class Pages:
     def __init__(self, account: Account, operation: str) -> None:
         self.account, self.operation = account, operation
 
-    def paginate(self, pipelineName: str = PREFIX) -> list[dict[str, Any]]:  # noqa: N803
-        assert pipelineName == PREFIX
+    def paginate(self, pipelineName: str = PREFIX, FunctionName: str = f"{PREFIX}-api") -> list[dict[str, Any]]:  # noqa: N803
+        assert (pipelineName, FunctionName) == (PREFIX, f"{PREFIX}-api")
+        if self.operation == "list_versions_by_function" and self.account.alias is None:
+            raise refusal("ResourceNotFoundException", "Function not found")
         key, items = {"list_stacks": ("StackSummaries", list(self.account.stacks.values())),
+                      "list_versions_by_function": ("Versions", [{"Version": "$LATEST"}, *self.account.versions.values()]),
                       "list_pipeline_executions": ("pipelineExecutionSummaries", self.account.runs)}[self.operation]
         return [{key: items[place:place + 2]} for place in range(0, len(items), 2)] or [{key: []}]
 
@@ -101,6 +111,8 @@ def account() -> Account:
         made.holds(f"{PREFIX}-{name}")
     made.ran(OLD, "Succeeded", -120, -60)
     made.ran(NEW, "Succeeded", -50)
+    made.published(1, OLD, -65)
+    made.published(2, NEW, -10)
     made.serves(v2=NEW)
     return made
 
@@ -109,13 +121,14 @@ def account() -> Account:
 def retired(load: Any, event: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Return a function that calls retirement until it no longer raises StackInProgress, as the state machine does."""
 
-    def call(account: Account, run: str = NEW, state: str = "SUCCEEDED", once: bool = False) -> Any:
+    def call(account: Account, run: str = NEW, state: str = "SUCCEEDED", once: bool = False, **changes: Any) -> Any:
         handler = load("retirement")
-        monkeypatch.setattr(handler, "client", lambda service: account)
+        monkeypatch.setattr(handler.project, "client", lambda service: account)
         monkeypatch.setenv("NAME_PREFIX", PREFIX)
         monkeypatch.setenv("DEPLOY_ROLE_ARN", ROLE)
-        given = event("retirement")
-        given["Event"]["detail"] |= {"execution-id": run, "state": state}
+        given = event("retirement", **changes)
+        if not changes.get("Event"):
+            given["Event"]["detail"] |= {"execution-id": run, "state": state}
         while True:
             try:
                 return handler.handler(given, None)
@@ -140,7 +153,7 @@ def both(run: str) -> set[str]:
 
 
 def test_after_a_success_the_former_runs_stacks_go_with_the_deploy_role(account: Account, retired: Any) -> None:
-    assert retired(account) == {"kept": sorted(both(NEW))}
+    assert retired(account) == {"kept": sorted(both(NEW)), "runs": [OLD, NEW]}
     assert left(account) == both(NEW)
     assert account.asked == [(name, ROLE) for name in sorted(both(OLD))]
 
@@ -303,12 +316,12 @@ def test_a_stack_deleted_long_ago_or_just_now_is_left_out(account: Account, reti
     account.holds(stack(OTHER), "DELETE_COMPLETE", OTHER)
     describe = account.describe_stacks
     monkeypatch.setattr(account, "describe_stacks", lambda StackName: describe("gone" if StackName in both(OLD) else StackName))  # noqa: N803
-    assert retired(account) == {"kept": sorted(both(NEW))}
+    assert retired(account)["kept"] == sorted(both(NEW))
     assert account.asked == []
 
 
 def test_a_version_that_does_not_say_what_it_serves_stops_everything(account: Account, retired: Any) -> None:
-    account.versions["2"] = {"Environment": {"Variables": {}}}
+    account.versions["2"]["Environment"] = {"Variables": {}}
     with pytest.raises(RuntimeError, match=rf"{PREFIX}-api:2 serves, but its environment has no MODEL_RUN"):
         retired(account)
     assert account.asked == []
@@ -327,4 +340,125 @@ def test_each_decision_is_one_line_of_json(account: Account, retired: Any, capsy
 def test_a_missing_setting_is_named(load: Any, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.delenv(name, raising=False)
     with pytest.raises(RuntimeError, match=f"{name} is not set"):
-        load("retirement").setting(name)
+        load("retirement").project.setting(name)
+
+
+CLOCK = {"detail-type": "Scheduled Event", "detail": {}, "time": "2026-11-20T12:00:00Z"}
+
+
+def baking(account: Account, hours: float, minutes_ago: float) -> None:
+    """Let the live run's release have ended some minutes ago, with that bake time."""
+    account.runs[0]["lastUpdateTime"] = ENDED - timedelta(minutes=minutes_ago)
+    account.published(2, NEW, -minutes_ago - 20)
+    account.holds(stack(NEW), run=NEW, bake=hours)
+
+
+@pytest.mark.parametrize("minutes, stays", [(59, True), (61, False)])
+def test_the_former_endpoint_bakes_from_the_end_of_its_successor(account: Account, retired: Any, minutes: int, stays: bool) -> None:
+    baking(account, 1, minutes)
+    retired(account, Event=CLOCK)
+    assert (stack(OLD) in left(account)) is stays
+    assert stack(OLD, "dev") not in left(account), "what is in dev has nobody to go back to it"
+
+
+def test_the_end_of_the_successor_starts_the_time(account: Account, retired: Any) -> None:
+    baking(account, 0.5, 0)
+    assert stack(OLD) in retired(account)["kept"]
+
+
+def test_the_bake_time_is_that_of_the_run_that_took_over(account: Account, retired: Any) -> None:
+    baking(account, 1, 30)
+    account.holds(stack(OLD), run=OLD, bake=0.1)
+    retired(account, Event=CLOCK)
+    assert stack(OLD) in left(account)
+
+
+def test_nothing_bakes_for_a_successor_whose_endpoint_is_gone(account: Account, retired: Any) -> None:
+    account.holds(stack(OLD), run=OLD, bake=24)
+    del account.stacks[stack(NEW)]
+    retired(account, Event=CLOCK)
+    assert stack(OLD) not in left(account)
+
+
+@pytest.mark.parametrize("minutes, stays", [(59, True), (61, False)])
+def test_a_run_gone_back_from_bakes_from_that_moment(account: Account, retired: Any, minutes: int, stays: bool) -> None:
+    baking(account, 1, 300)
+    account.holds(stack(OLD), run=OLD, bake=1)
+    account.published(3, OLD, -minutes)
+    account.serves(v3=OLD)
+    retired(account, Event=CLOCK)
+    assert left(account) == both(OLD) | ({stack(NEW)} if stays else set())
+
+
+def test_after_release_back_release_the_run_in_between_times_is_the_one_to_go_back_to(account: Account, retired: Any) -> None:
+    baking(account, 1, 300)  # the run that was gone back from took over long ago
+    account.published(3, OLD, -200)
+    account.ran(OTHER, "Succeeded", -60, -5)
+    account.published(4, OTHER, -30)
+    account.holds(stack(OTHER), run=OTHER, bake=1)
+    account.holds(stack(OLD), run=OLD, bake=1)
+    account.serves(v4=OTHER)
+    retired(account, OTHER)
+    assert left(account) == {stack(OTHER), stack(OLD)}
+
+
+def test_a_release_that_failed_took_nothing_over(account: Account, retired: Any) -> None:
+    account.ran(OTHER, "Failed", -20, -10)
+    account.published(3, OTHER, -15)
+    account.holds(stack(NEW), run=NEW, bake=1)
+    account.holds(stack(OTHER), run=OTHER)
+    retired(account, OTHER, "FAILED")
+    assert left(account) == {stack(NEW), stack(OLD), stack(NEW, "dev")}
+
+
+def test_the_endpoint_that_all_runs_share_is_never_retired(account: Account, retired: Any) -> None:
+    shared = f"{PREFIX}-live-prd"
+    account.holds(shared, run=OLD, bake=0)
+    retired(account)
+    assert shared in account.stacks
+
+
+@pytest.mark.parametrize("name", ["api", "live-prd", f"{OTHER[:8]}-prd", f"{OTHER[:8]}-dev"])
+@pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED"])
+def test_what_was_never_made_goes_at_once_so_that_a_retry_can_make_it(account: Account, retired: Any, name: str, status: str,
+                                                                    capsys: pytest.CaptureFixture[str]) -> None:
+    account.ran(OTHER, "Failed", -20)
+    account.holds(f"{PREFIX}-{name}", status, OTHER)
+    account.events = [{"LogicalResourceId": "Endpoint", "ResourceStatus": "CREATE_FAILED", "Timestamp": ENDED, "ResourceStatusReason": "no room"}]
+    assert retired(account, OTHER, "FAILED", OnlyClear=True) == {"cleared": [f"{PREFIX}-{name}"]}
+    assert account.asked == [(f"{PREFIX}-{name}", ROLE)]
+    assert "Endpoint: no room" in json.loads(capsys.readouterr().out)["why"]
+
+
+def test_only_a_stack_that_was_never_made_is_cleared(account: Account, retired: Any) -> None:
+    for status in ("UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED", "CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "DELETE_FAILED"):
+        account.holds(f"{PREFIX}-api", status)
+        assert retired(account, NEW, "FAILED", OnlyClear=True) == {"cleared": []}
+    assert account.asked == []
+
+
+def test_the_clock_clears_too_and_waits_until_it_is_gone(account: Account, retired: Any) -> None:
+    account.holds(stack(OTHER), "ROLLBACK_COMPLETE", OTHER)
+    retired(account, Event=CLOCK)
+    assert stack(OTHER) not in account.stacks
+
+
+def test_the_clock_leaves_a_failed_run_its_half_hour(account: Account, retired: Any) -> None:
+    account.ran(OTHER, "Failed", -40, -29)
+    account.holds(stack(OTHER), run=OTHER)
+    retired(account, Event=CLOCK)
+    assert stack(OTHER) in account.stacks
+    account.runs[0]["lastUpdateTime"] = ENDED - timedelta(minutes=31)
+    retired(account, Event=CLOCK)
+    assert stack(OTHER) not in account.stacks
+
+
+def test_the_files_stay_of_runs_that_serve_are_former_under_way_or_may_be_retried(account: Account, retired: Any) -> None:
+    waiting, failed, long_ago = (f"{letter * 8}-0000-4000-8000-000000000000" for letter in "def")
+    account.ran(waiting, "InProgress", -30)
+    account.ran(failed, "Failed", -30, -10)
+    account.ran(long_ago, "Succeeded", -400, -300)
+    account.versions = {"1": account.versions["1"] | {"Environment": {"Variables": {"MODEL_RUN": long_ago}}}}
+    account.published(2, OLD, -65)
+    account.serves(v3=NEW)
+    assert retired(account, Event=CLOCK)["runs"] == sorted([waiting, failed, OLD, NEW])
