@@ -81,6 +81,7 @@ def write(project: settings.Settings, model_image_uri: str, api_image_uri: str) 
     for name, content in files.items():
         text = content if isinstance(content, str) else json.dumps(content, indent=2) + "\n"
         (BUILD / name).write_text(text, encoding="utf-8")
+    storage.keep_release(s3, BUILD, project)
     print(f"wrote {', '.join(files)} to {BUILD}/ and the run's input to {project.run_uri}/", file=sys.stderr)
 
 

@@ -13,6 +13,7 @@ from model.data_source import CHANNELS, S3_URI, DataSource
 from model.errors import BuildError
 from model.settings import Settings
 
+RELEASE_FILES = ("api.json", "deploy-model-prd.yml", "endpoint-prd.json", "deploy-endpoint.yml")  # scripts/rollback.sh reads them
 SAMPLE_BYTES = 65536  # enough for a header and a row; the prepare job reads the whole
 
 
@@ -123,3 +124,9 @@ def put_config(s3: Any, config: dict[str, Any], settings: Settings) -> None:
     """Write the run's config/config.json."""
     s3.put_object(Bucket=settings.bucket, Key=f"{settings.run_key}/config/config.json",
                   Body=json.dumps(config, indent=2).encode(), ContentType="application/json", **encryption(settings))
+
+
+def keep_release(s3: Any, build: Path, settings: Settings) -> None:
+    """Keep what the run's release consists of, so that going back to it needs no build."""
+    for name in RELEASE_FILES:
+        s3.upload_file(str(build / name), settings.bucket, f"{settings.run_key}/release/{name}", ExtraArgs=encryption(settings))

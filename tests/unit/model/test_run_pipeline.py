@@ -41,12 +41,20 @@ class MemoryFunctions:
         raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "not found"}}, "GetFunctionConfiguration")
 
 
+# What the buildspec has put into build/ before, and what of it all going back to the run needs.
+PACKAGED = ("deploy-endpoint.yml", "deploy-model-prd.yml")
+RELEASE = ("api.json", "endpoint-prd.json", *PACKAGED)
+
+
 @pytest.fixture
 def ecr(monkeypatch: pytest.MonkeyPatch, s3: Any, environment: dict[str, str], tmp_path: Path) -> MemoryEcr:
     """A build's surroundings: its variables, S3 and ECR in memory, and a folder to write build/ to."""
     memory = MemoryEcr()
     monkeypatch.setattr(run_pipeline.boto3, "client", lambda service: {"s3": s3, "ecr": memory, "lambda": MemoryFunctions()}[service])
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "build").mkdir()
+    for name in PACKAGED:
+        (tmp_path / "build" / name).write_text(f"packaged {name}", encoding="utf-8")
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     return memory
@@ -66,10 +74,10 @@ def test_an_upload_of_data_is_laid_under_the_run(ecr: MemoryEcr, s3: Any, upload
     (upload / "hyperparameters.json").write_text('{"max_iter": 50}', encoding="utf-8")
     assert run(monkeypatch, "write") == 0
     written = {key.removeprefix(f"{project.run_key}/") for bucket, key in s3.objects if bucket == project.bucket}
-    assert written == {"data/input/train/churn.csv", "config/config.json"}
+    assert written == {"data/input/train/churn.csv", "config/config.json", *(f"release/{name}" for name in RELEASE)}
     assert set(s3.keys.values()) == {project.kms_key_arn}
     assert json.loads(s3.objects[project.bucket, f"{project.run_key}/config/config.json"])["training"]["hyperparameters"] == {"max_iter": 50}
-    assert sorted(path.name for path in Path("build").iterdir()) == [
+    assert sorted(path.name for path in Path("build").iterdir() if path.name not in PACKAGED) == [
         "api.json", "endpoint-dev.json", "endpoint-prd.json", "functions.json", "workflow-graph.yml", "workflow-input.json"]
     assert json.loads(Path("build/workflow-input.json").read_text(encoding="utf-8"))["HyperParameters"]["max_iter"] == "50"
 
@@ -78,7 +86,16 @@ def test_what_pointers_lead_to_is_copied_under_the_run(ecr: MemoryEcr, s3: Any, 
     point(upload, TrainingUri="s3://data-sets/churn/train", TestUri="s3://data-sets/churn/test.csv")
     assert run(monkeypatch, "write") == 0
     written = {key.removeprefix(f"{project.run_key}/data/input/") for bucket, key in s3.objects if bucket == project.bucket}
-    assert written == {"train/one.csv", "train/more_two.csv", "test/test.csv", f"{project.run_key}/config/config.json"}
+    others = {f"{project.run_key}/{name}" for name in ("config/config.json", *(f"release/{name}" for name in RELEASE))}
+    assert written == {"train/one.csv", "train/more_two.csv", "test/test.csv"} | others
+
+
+def test_what_a_release_consists_of_is_kept_as_the_pipeline_gets_it(ecr: MemoryEcr, s3: Any, upload: Path, project: settings.Settings,
+                                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    (upload / "churn.csv").write_text(TABLE, encoding="utf-8")
+    assert run(monkeypatch, "write") == 0
+    for name in RELEASE:
+        assert s3.objects[project.bucket, f"{project.run_key}/release/{name}"] == Path("build", name).read_bytes()
 
 
 @pytest.mark.parametrize(("uri", "message"), [
