@@ -13,7 +13,7 @@ from tests.local.altered_copy import repository
 from tests.local.local_aws import LocalAws, free_port
 
 pytestmark = pytest.mark.slow
-GUIDES = ("publish", "project", "runs", "data", "release", "api", "clean-up")
+GUIDES = ("publish", "project", "runs", "data", "release", "roll-back", "api", "clean-up")
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SECONDS = 900
 # What the guides ask for in words between their blocks: the first run arrives at its question, then a push starts the
