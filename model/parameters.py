@@ -87,6 +87,10 @@ def api(settings: Settings, config: dict[str, Any], api_image_uri: str) -> dict[
         "ReleaseStrategy": config["release"]["strategy"],
         "ReleasePercent": config["release"]["percent"],
         "ReleaseMinutes": config["release"]["minutes"],
+        "WatchSeconds": config["release"]["watch_minutes"] * 60,
+        "LatencyMs": config["release"]["latency_ms"],
+        "SyntheticPerMinute": config["release"]["synthetic_per_minute"],
+        "Shifting": "yes",  # scripts/rollback.sh says no
         "CodeSha": code_sha(settings, api_image_uri),
     }, tags(settings))
 
@@ -105,5 +109,5 @@ def artifacts_uri(settings: Settings) -> str:
 
 
 def code_sha(settings: Settings, api_image_uri: str) -> str:
-    """Return bare hex that changes with image and run: SAM makes it part of a logical id and publishes a version for it."""
+    """Return what changes with image and run: the stack publishes a version for each."""
     return hashlib.sha256(f"{api_image_uri} {settings.run_id}".encode()).hexdigest()

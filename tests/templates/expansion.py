@@ -49,7 +49,6 @@ def expanded(name: str, **values: str) -> dict[str, Any]:
     logging.getLogger("samtranslator").setLevel(logging.ERROR)
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     found: dict[str, Any] = transform(packaged(name), VALUES[name] | values, NoManagedPolicies())
-    found["Parameters"].pop("CodeSha", None)  # SAM has put its value where it belongs
     found.pop("Transform", None)
     return json.loads(json.dumps(found))
 
