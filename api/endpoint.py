@@ -13,6 +13,7 @@ ACCEPT = "application/json;answer=both"  # label and probability, whatever servi
 LARGEST = 6 * 1024 * 1024  # what InvokeEndpoint takes
 AWAY = ("ThrottlingException", "ServiceUnavailable", "ServiceUnavailableException", "ModelNotReadyException", "ValidationError",
         "ValidationException")  # a ValidationError here is an endpoint that is not there: the request is checked before
+FAILED = "the model's endpoint failed"
 
 
 def ask(runtime: Any, endpoint_name: str, columns: tuple[str, ...], rows: list[list[Any]], request_id: str) -> list[dict[str, Any]]:
@@ -27,7 +28,7 @@ def ask(runtime: Any, endpoint_name: str, columns: tuple[str, ...], rows: list[l
     except ClientError as error:
         raise from_refusal(error.response) from error
     except BotoCoreError as error:
-        raise EndpointFault(503, "the model's endpoint did not answer in time; try again", str(error)) from error
+        raise EndpointFault("the model's endpoint did not answer in time", str(error)) from error
     return predictions(answer, len(rows))
 
 
@@ -37,8 +38,8 @@ def from_refusal(response: dict[str, Any]) -> Exception:
     if code == "ModelError" and response.get("OriginalStatusCode") in (400, 413):
         return RequestRefused(response["OriginalStatusCode"], reason(response.get("OriginalMessage") or detail))
     if code in AWAY:
-        return EndpointFault(503, "the model's endpoint is not available; try again", f"{code}: {detail}")
-    return EndpointFault(502, "the model's endpoint failed", f"{code}: {detail}")
+        return EndpointFault("the model's endpoint is not available", f"{code}: {detail}")
+    return EndpointFault(FAILED, f"{code}: {detail}")
 
 
 def reason(message: str) -> str:
@@ -57,5 +58,5 @@ def predictions(answer: bytes, count: int) -> list[dict[str, Any]]:
     except (ValueError, KeyError, TypeError):
         found = None
     if not isinstance(found, list) or len(found) != count:
-        raise EndpointFault(502, "the model's endpoint failed", f"no {count} predictions in its answer: {answer[:200]!r}")
+        raise EndpointFault(FAILED, f"no {count} predictions in its answer: {answer[:200]!r}")
     return found

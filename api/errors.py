@@ -1,4 +1,4 @@
-"""What a caller is told when there is no prediction."""
+"""Why there is no prediction, and whose fault that is."""
 
 
 class RequestRefused(Exception):
@@ -10,9 +10,8 @@ class RequestRefused(Exception):
 
 
 class EndpointFault(Exception):
-    """The request is fine, the answer is not to be had: 502 or 503, and the detail for the log only."""
+    """The request is fine, the answer is not to be had: what failed, and how. The function fails with it, so that it counts as an error."""
 
-    def __init__(self, status: int, reason: str, detail: str) -> None:
-        super().__init__(reason)
-        self.status = status
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
         self.detail = detail

@@ -1,6 +1,7 @@
 """The public API: POST /api. Translates a request to the endpoint's form, and its answer back.
 
-A bad request is a 4xx with a reason in the body; a failing endpoint is 502, an absent one 503.
+A bad request is a 4xx with a reason in the body. Where the endpoint fails or is absent the function fails, so that Lambda counts
+an error and alarms see it; API Gateway then answers 502 with the request's id, under which the log has the reason.
 Two tries of at most 13 s stay under API Gateway's 29 s.
 """
 
@@ -39,7 +40,7 @@ def columns() -> schema.Schema:
         return schema.load(configured().artifacts_uri, read_s3)
     except Exception as error:  # file system, S3 or content: the caller can do nothing but wait
         detail = f"{configured().artifacts_uri}: {error!r}"
-        raise EndpointFault(503, "the model's description is not available; try again", detail) from error
+        raise EndpointFault("the model's description is not available", detail) from error
 
 
 def read_s3(bucket: str, key: str) -> bytes:
@@ -57,6 +58,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     except RequestRefused as refusal:
         return responses.refused(refusal.status, str(refusal), request_id, run)
     except EndpointFault as fault:
-        print(json.dumps({"level": "ERROR", "requestId": request_id, "endpoint": configured().endpoint_name, "fault": fault.detail}))
-        return responses.refused(fault.status, str(fault), request_id, run)
+        print(json.dumps({"level": "ERROR", "requestId": request_id, "endpoint": configured().endpoint_name, "fault": str(fault)}))
+        raise
     return responses.predicted(predictions, run)

@@ -1,49 +1,54 @@
-"""CodeDeploy's hook once a new version takes all traffic: its endpoint still serves, and really keeps what it is asked."""
+"""CodeDeploy's hook once a new version takes all traffic: it starts the watch, which reports in its stead.
+
+The watch calls this function again when its time has come. As a custom resource it starts the watch where no deployment does: for a
+first release, and for one to which scripts/rollback.sh has gone back.
+"""
 
 from __future__ import annotations
 
+import json
 import os
-import time
-from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
-from api.lifecycle import Refused, Release, answer, check_endpoint, client
-
-PAUSE_SECONDS = 5
-MARGIN_MILLISECONDS = 30_000  # of the function's time, to report in
+from api import custom_resource, watch
+from api.lifecycle import EXECUTION, Refused, Release, answer, start
+from api.pause import within
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, str]:
-    """Answer CodeDeploy's event."""
-
-    def pause() -> bool:
-        if context.get_remaining_time_in_millis() < MARGIN_MILLISECONDS:
-            return False
-        time.sleep(PAUSE_SECONDS)
-        return True
-
-    return answer(event, os.environ, "post-traffic", lambda release: checks(release, pause))
+    """Answer CodeDeploy, CloudFormation or the state machine; what is returned is for the log."""
+    if "Watch" in event:
+        return watch.look(event["Watch"], within(context))
+    if "LifecycleEventHookExecutionId" in event:
+        return begin(event)
+    custom_resource.answer(event, lambda: without_deployment(event))
+    return {"resource": event["LogicalResourceId"]}
 
 
-def checks(release: Release, pause: Callable[[], bool]) -> str:
-    """Return what was proven, or refuse; ``pause`` waits a while and says whether there is time to look again."""
-    endpoint = check_endpoint(release)
-    if not release.capturing:
-        return endpoint
-    began = client("codedeploy").get_deployment(deploymentId=release.deployment_id)["deploymentInfo"]["createTime"]
-    while not (key := newest_capture(release, began)):
-        if not pause():
-            raise Refused(f"no capture of {release.endpoint_name} since the deployment began at {began:%H:%M:%S %Z}, though it was asked: "
-                          f"look for refused writes in /aws/sagemaker/Endpoints/{release.endpoint_name}; without captures drift goes unseen")
-    return f"{endpoint}; the newest capture is {key}"
+def begin(event: dict[str, Any]) -> dict[str, str]:
+    """Start the watch for a deployment; where that fails report it."""
+    try:
+        return {"watch": begun(event["DeploymentId"], os.environ["ENDPOINT_NAME"], os.environ["MODEL_RUN"], {
+            name: event[name] for name in ("DeploymentId", EXECUTION)})}
+    except Exception as error:
+        reason = f"the watch could not be started: {error!r}"
+
+    def refuse(_: Release) -> str:
+        raise Refused(reason)
+
+    return answer(event, os.environ, watch.HOOK, refuse)
 
 
-def newest_capture(release: Release, began: datetime) -> str:
-    """Return the key of the endpoint's newest capture that is not older than the deployment, empty when there is none."""
-    pages = client("s3").get_paginator("list_objects_v2").paginate(
-        Bucket=release.bucket, Prefix=f"captures/{release.endpoint_name}/")
-    since = began.replace(microsecond=0)  # S3 keeps whole seconds
-    found = [(item["LastModified"], item["Key"]) for page in pages for item in page.get("Contents", [])
-             if item["LastModified"] >= since]
-    return max(found)[1] if found else ""
+def without_deployment(event: dict[str, Any]) -> str:
+    """Start the watch of a release that no hook watches, and say so."""
+    properties = event["ResourceProperties"]
+    if event["RequestType"] != "Create" and properties["Shifting"] == "yes":
+        return "the deployment's hook starts the watch"
+    return begun(event["RequestId"], properties["EndpointName"], properties["RunId"], {})
+
+
+def begun(name: str, endpoint: str, run: str, deployment: dict[str, str]) -> str:
+    """Start the state machine; it holds all that it needs, since another release may change this function's environment."""
+    start("WATCH_MACHINE_ARN", name, {"Seconds": int(os.environ["WATCH_SECONDS"]), "EndpointName": endpoint, "ModelRun": run} | deployment)
+    print(json.dumps({"level": "INFO", "watch": name, "endpoint": endpoint, "seconds": os.environ["WATCH_SECONDS"]} | deployment))
+    return f"watch {name} of {endpoint} has begun"

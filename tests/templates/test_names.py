@@ -40,6 +40,8 @@ LIMITS = {  # property -> (length, pattern), see each service's API reference
     ("AWS::ApiGateway::ApiKey", "Name"): (1024, r".+"),
     ("AWS::ApiGateway::UsagePlan", "UsagePlanName"): (1024, r".+"),
     ("AWS::CloudWatch::Alarm", "AlarmName"): (255, r"[ -~]+"),
+    ("AWS::CodeDeploy::Application", "ApplicationName"): (100, r".+"),
+    ("AWS::CodeDeploy::DeploymentGroup", "DeploymentGroupName"): (100, r".+"),
 }
 STACK = (128, r"[a-zA-Z][-a-zA-Z0-9]*")
 COMPOSED = {  # names that other files compose of the prefix, see the contract in DESIGN's names

@@ -7,11 +7,13 @@ import json
 import re
 
 import pytest
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
 from tests.templates.evaluation import Evaluation
 from tests.templates.expansion import expanded
 from tests.templates.sources import API, ENDPOINT, FUNCTIONS, PIPELINE, ROOT, template
 from tests.templates.test_names import LONGEST, PREFIX
+from tests.templates.test_resources import needs
 
 PROJECT = Evaluation(template(PIPELINE), LONGEST).resources()
 STAGES = {stage["Name"]: {action["Name"]: action for action in stage["Actions"]} for stage in PROJECT["Pipeline"]["Properties"]["Stages"]}
@@ -121,18 +123,69 @@ def test_the_api_asks_for_what_the_project_chose(authorization: str, security: l
 
 
 def test_a_new_run_publishes_a_version_behind_the_alias() -> None:
-    first, second = (expanded(API, CodeSha=letter * 64)["Resources"] for letter in "ab")
-    versions = [{key for key, item in found.items() if item["Type"] == "AWS::Lambda::Version"} for found in (first, second)]
-    assert versions[0] and versions[1] and not versions[0] & versions[1]
-    alias = next(item for item in second.values() if item["Type"] == "AWS::Lambda::Alias")
-    assert alias["Properties"]["Name"] == "live"
-    assert alias["Properties"]["FunctionVersion"]["Fn::GetAtt"][0] in versions[1]
+    found = expanded(API)["Resources"]
+    [(name, version)] = [(key, item) for key, item in found.items() if item["Type"] == "AWS::Lambda::Version"]
+    [alias] = [item for item in found.values() if item["Type"] == "AWS::Lambda::Alias"]
+    replacing = PROVIDER_SCHEMA_MANAGER.get_resource_schema(region="us-east-1", resource_type="AWS::Lambda::Version").schema[
+        "createOnlyProperties"]
+    assert "/properties/Description" in replacing
+    assert version["Properties"]["Description"] == {"Ref": "CodeSha"}
+    assert (version["DeletionPolicy"], version["UpdateReplacePolicy"]) == ("Retain", "Retain"), "there is no way back to a version deleted"
+    assert alias["Properties"] == {
+        "Name": "live", "FunctionName": {"Ref": "ApiFunction"}, "FunctionVersion": {"Fn::GetAtt": [name, "Version"]}}
+
+
+@pytest.mark.parametrize("shifting, shifts", [("yes", True), ("no", False)])
+def test_codedeploy_moves_the_alias_unless_it_has_been_moved(shifting: str, shifts: bool) -> None:
+    evaluation = Evaluation(template(API), LONGEST | {"Shifting": shifting})
+    found, policy = evaluation.resources(), evaluation.of({"Policy": template(API)["Resources"]["ApiFunctionAliaslive"]["UpdatePolicy"]})
+    assert policy == ({"Policy": {"CodeDeployLambdaAliasUpdate": {
+        "ApplicationName": "DeploymentApplication", "DeploymentGroupName": "DeploymentGroup",
+        "BeforeAllowTrafficHook": "PreTrafficFunction", "AfterAllowTrafficHook": "PostTrafficFunction"}}} if shifts else {})
+    assert {"DeploymentApplication", "DeploymentGroup"} <= set(found), "a way back without them would delete them"
+
+
+def test_a_release_goes_back_on_every_alarm_that_the_design_names() -> None:
+    group = Evaluation(template(API), LONGEST).resources()["DeploymentGroup"]["Properties"]
+    endpoint = LONGEST["EndpointName"]
+    assert [alarm["Name"] for alarm in group["AlarmConfiguration"]["Alarms"]] == [
+        "ApiFaultsAlarm", "AliasErrorsAlarm", "VersionErrorsAlarm", f"{endpoint}-5xx", f"{endpoint}-latency"]
+    assert group["AutoRollbackConfiguration"]["Events"] == [
+        "DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"]
+    alarms = [item["Properties"] for item in template(API)["Resources"].values() if item["Type"] == "AWS::CloudWatch::Alarm"]
+    assert {(alarm["TreatMissingData"], alarm["EvaluationPeriods"]) for alarm in alarms} == {("notBreaching", 1)}
+
+
+def test_nothing_unproven_is_public() -> None:
+    found = expanded(API)["Resources"]
+    before_stage = needs("ApiprdStage", found, set())
+    assert "FirstProof" in before_stage
+    assert found["FirstProof"]["Properties"]["FunctionVersionArn"] == {"Ref": "ApiVersion"}
+
+
+def test_all_that_a_release_needs_is_there_before_the_alias_moves() -> None:
+    found = expanded(API)["Resources"]
+    assert needs("ApiFunctionAliaslive", found, set()) >= {
+        "PreTrafficFunction", "PostTrafficFunction", "SyntheticMachine", "SyntheticFunction", "WatchMachine", "WatchRole"}
+
+
+def test_a_watch_ends_before_codedeploys_hour() -> None:
+    found = template(API)
+    seconds = found["Parameters"]["WatchSeconds"]["MaxValue"] + found["Resources"]["PostTrafficFunction"]["Properties"]["Timeout"]
+    assert seconds < 3600
+
+
+def test_a_fault_keeps_its_status_and_names_the_request() -> None:
+    body = expanded(API)["Resources"]["Api"]["Properties"]["Body"]
+    [(kind, answer)] = body["x-amazon-apigateway-gateway-responses"].items()
+    assert (kind, "statusCode" in answer) == ("DEFAULT_5XX", False)
+    assert json.loads(answer["responseTemplates"]["application/json"])["requestId"] == "$context.requestId"
 
 
 def test_the_api_calls_the_alias() -> None:
     found = expanded(API)["Resources"]
     integration = found["Api"]["Properties"]["Body"]["paths"]["/api"]["post"]["x-amazon-apigateway-integration"]
-    assert "${ApiFunctionAliaslive}" in integration["uri"]["Fn::Sub"]
+    assert "${ApiFunctionAliaslive}" in integration["uri"]["Fn::Sub"], "the alias, or all requests go to the newest version"
     assert found["ApiPermission"]["Properties"]["FunctionName"] == {"Ref": "ApiFunctionAliaslive"}
 
 

@@ -125,7 +125,7 @@ def needs(key: str, found: dict, seen: set[str]) -> set[str]:
     """Return every resource that must exist before one does."""
     if key in found and key not in seen:
         seen.add(key)
-        text = repr({part: value for part, value in found[key].items() if part in ("Properties", "DependsOn")})
+        text = repr({part: value for part, value in found[key].items() if part in ("Properties", "DependsOn", "UpdatePolicy")})
         for other in re.findall(r"[\w]+", text):
             if other in found and other != key:
                 needs(other, found, seen)

@@ -108,7 +108,7 @@ def granted(template: str, role: str) -> set[str]:
 STAGES = [*expanded(FUNCTIONS)["Resources"].values(), *expanded(API)["Resources"].values(), *resources(ENDPOINT).values(),
           {"Type": "AWS::StepFunctions::StateMachine"}]
 ACTORS = {
-    "DeployRole": (granted(PIPELINE, "DeployRole"), {resource["Type"] for resource in STAGES}),
+    "DeployRole": (granted(PIPELINE, "DeployRole"), {resource["Type"] for resource in STAGES if "Custom::" not in resource["Type"]}),
     "LaunchRole": (granted(STUDIO, "LaunchRole"), {item["Type"] for item in resources(PIPELINE).values() if "Custom::" not in item["Type"]}),
 }
 CASES = [(actor, kind) for actor, (_, kinds) in ACTORS.items() for kind in sorted(kinds)]
@@ -138,6 +138,7 @@ BEYOND = {  # what the schemas leave out
     "DeployRole": {
         "cloudformation:CreateChangeSet",  # the SAM transform
         "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:GetRepositoryPolicy",  # Lambda takes an image in the caller's name
+        "lambda:InvokeFunction",  # custom resources
         "lambda:ListTags",
     },
     "LaunchRole": {
