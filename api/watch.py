@@ -67,8 +67,9 @@ def captured(release: Release, pause: Pause) -> str:
         began = (described(release.endpoint_name) or {})["CreationTime"]
     while not (key := newest_capture(release, began)):
         if not pause():
-            raise Refused(f"no capture of {release.endpoint_name} since {began:%H:%M:%S %Z}, though it was asked: "
-                          f"look for refused writes in /aws/sagemaker/Endpoints/{release.endpoint_name}; without captures drift goes unseen")
+            name = release.endpoint_name
+            raise Refused(f"no capture of {name} since {began:%H:%M:%S %Z}, though it was asked: look for refused writes in "
+                          f"/aws/sagemaker/Endpoints/{name}; without captures drift goes unseen")
     return f"the newest capture is {key}"
 
 

@@ -16,6 +16,7 @@ from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
 from api import handler
+from api.errors import EndpointFault
 
 CONTEXT = SimpleNamespace(aws_request_id="11111111-2222-3333-4444-555555555555")
 EVENT = json.loads((Path(__file__).parent / "events/csv.json").read_text(encoding="utf-8"))
@@ -35,8 +36,9 @@ class Endpoint:
     def __init__(self, stubber: Stubber) -> None:
         self.stubber = stubber
 
-    def answers(self, rows: list[list[Any]], content: bytes) -> None:
-        request = {"EndpointName": "churn-p", "ContentType": "application/json", "Accept": "application/json;answer=both", "InferenceId": REQUEST_ID,
+    def answers(self, rows: list[list[Any]], content: bytes, inference_id: str = REQUEST_ID) -> None:
+        request = {"EndpointName": "churn-p", "ContentType": "application/json", "Accept": "application/json;answer=both",
+                   "InferenceId": inference_id,
                    "Body": json.dumps({"columns": COLUMNS, "data": rows}).encode()}
         self.stubber.add_response("invoke_endpoint", {"Body": StreamingBody(io.BytesIO(content), len(content))}, request)
 
@@ -149,21 +151,20 @@ def test_the_containers_reason_reaches_the_caller(endpoint: Endpoint) -> None:
     assert call("1,no\n", "text/csv") == (400, {"error": "row 1: plan is unknown", "requestId": REQUEST_ID})
 
 
-@pytest.mark.parametrize(("code", "status", "fields"), [
-    ("ModelError", 502, {"OriginalStatusCode": 500, "OriginalMessage": "Traceback"}),
-    ("InternalFailure", 502, {}),
-    ("AccessDeniedException", 502, {}),
-    ("ThrottlingException", 503, {}),
-    ("ServiceUnavailable", 503, {}),
-    ("ModelNotReadyException", 503, {}),
-    ("ValidationError", 503, {}),
+@pytest.mark.parametrize(("code", "reason", "fields"), [
+    ("ModelError", "endpoint failed", {"OriginalStatusCode": 500, "OriginalMessage": "Traceback"}),
+    ("InternalFailure", "endpoint failed", {}),
+    ("AccessDeniedException", "endpoint failed", {}),
+    ("ThrottlingException", "not available", {}),
+    ("ServiceUnavailable", "not available", {}),
+    ("ModelNotReadyException", "not available", {}),
+    ("ValidationError", "not available", {}),
 ])
-def test_a_fault_of_the_endpoint_is_told_without_its_detail_and_logged_with_it(
-        endpoint: Endpoint, capsys: pytest.CaptureFixture[str], code: str, status: int, fields: dict[str, Any]) -> None:
+def test_a_fault_of_the_endpoint_is_an_error_of_the_function_and_logged_with_the_requests_id(
+        endpoint: Endpoint, capsys: pytest.CaptureFixture[str], code: str, reason: str, fields: dict[str, Any]) -> None:
     endpoint.refuses(code, 424, **fields)
-    given, answer = call("1,no\n", "text/csv")
-    assert (given, answer["requestId"]) == (status, REQUEST_ID)
-    assert "own words" not in answer["error"]
+    with pytest.raises(EndpointFault, match=reason):
+        call("1,no\n", "text/csv")
     logged = json.loads(capsys.readouterr().out)
     assert (logged["requestId"], logged["endpoint"]) == (REQUEST_ID, "churn-p")
     assert "own words" in logged["fault"]
@@ -172,7 +173,8 @@ def test_a_fault_of_the_endpoint_is_told_without_its_detail_and_logged_with_it(
 @pytest.mark.parametrize("content", [b"<html>", b"[]", b'{"predictions": []}'])
 def test_an_answer_without_the_predictions_is_the_endpoints_fault(endpoint: Endpoint, content: bytes) -> None:
     endpoint.answers([[1.0, "no"]], content)
-    assert call("1,no\n", "text/csv")[0] == 502
+    with pytest.raises(EndpointFault, match="no 1 predictions in its answer"):
+        call("1,no\n", "text/csv")
 
 
 def test_an_endpoint_that_does_not_answer_is_unavailable(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,14 +182,16 @@ def test_an_endpoint_that_does_not_answer_is_unavailable(endpoint: Endpoint, mon
         raise ReadTimeoutError(endpoint_url="https://runtime")
 
     monkeypatch.setattr(handler, "client", lambda service: SimpleNamespace(invoke_endpoint=late))
-    assert call("1,no\n", "text/csv")[0] == 503
+    with pytest.raises(EndpointFault, match="did not answer in time"):
+        call("1,no\n", "text/csv")
 
 
 def test_a_schema_that_is_not_there_yet_is_asked_for_again(endpoint: Endpoint, tmp_path: Path) -> None:
     schema = tmp_path / "schema.json"
     content = schema.read_bytes()
     schema.unlink()
-    assert call("1,no\n", "text/csv")[0] == 503
+    with pytest.raises(EndpointFault, match="description is not available"):
+        call("1,no\n", "text/csv")
     schema.write_bytes(content)
     endpoint.predicts([[1.0, "no"]])
     assert call("1,no\n", "text/csv")[0] == 200
@@ -210,6 +214,13 @@ def test_a_missing_variable_is_named_with_who_sets_it(endpoint: Endpoint, monkey
     monkeypatch.delenv("ARTIFACTS_URI")
     with pytest.raises(RuntimeError, match="ARTIFACTS_URI not set; assets/deploy-model-prd.yml sets it"):
         handler.handler(EVENT, CONTEXT)
+
+
+def test_a_marked_request_keeps_its_id_up_to_the_capture(endpoint: Endpoint) -> None:
+    """What is synthetic is known by the InferenceId; the stub refuses any other."""
+    marked = {"requestId": "synthetic-11111111-2222-3333-4444-555555555555"}
+    endpoint.answers([[265.1, "no"], [161.6, "yes"]], json.dumps({"predictions": PREDICTIONS}).encode(), marked["requestId"])
+    assert handler.handler(EVENT | {"requestContext": EVENT["requestContext"] | marked}, CONTEXT)["statusCode"] == 200
 
 
 def test_all_tries_together_stay_under_the_gateways_29_seconds() -> None:
