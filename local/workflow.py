@@ -92,16 +92,19 @@ def invoke(machine: Machine, resource: str, request: dict) -> Any:
             return _invoke_function(machine, credentials, request)
         if sync:
             return _run_job(machine, credentials, JOBS[service, operation], operation, request)
-        return _call(machine, credentials, service, operation, request)
+        return _call(machine, credentials, service, operation, request, capitals="aws-sdk:" in resource)
     except AccessDeniedError as error:
         raise _ExecutionError("States.TaskFailed", f"AccessDeniedException: {error}") from error
 
 
-def _call(machine: Machine, credentials: Credentials, service: str, operation: str, request: dict) -> dict:
-    """Call an operation and return its answer as JSON values."""
+def _call(machine: Machine, credentials: Credentials, service: str, operation: str, request: dict, capitals: bool = False) -> dict:
+    """Call an operation and return its answer as JSON values; SDK integrations write members in capitals, also where the API does not."""
     from ministack.services.stepfunctions import _ExecutionError
 
     client = machine.client(service, credentials)
+    if capitals:
+        members = client.meta.service_model.operation_model(f"{operation[0].upper()}{operation[1:]}").input_shape.members
+        request = {name if name in members else f"{name[0].lower()}{name[1:]}": value for name, value in request.items()}
     try:
         answer = getattr(client, xform_name(operation))(**request)
     except ClientError as error:

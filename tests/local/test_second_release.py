@@ -68,6 +68,34 @@ def test_the_second_model_was_measured_beside_the_live_one(aws: LocalAws, report
     assert live["metrics"]["auc"]["value"] == pytest.approx(first["binary_classification_metrics"]["auc"]["value"])
 
 
+def executions(aws: LocalAws, name: str, kind: str) -> list[dict]:
+    """Return the executions of one of the release's state machines, the oldest first."""
+    steps = aws.client("stepfunctions")
+    found = steps.list_executions(stateMachineArn=f"arn:aws:states:us-east-1:000000000000:stateMachine:{name}-{kind}")["executions"]
+    return [steps.describe_execution(executionArn=execution["executionArn"]) for execution in reversed(found)]
+
+
+def test_requests_accompanied_the_release_and_ended_with_it(aws: LocalAws, report: dict) -> None:
+    [accompanied] = executions(aws, report["name"], "synthetic")
+    assert accompanied["status"] == "SUCCEEDED", accompanied
+    logs, group = aws.client("logs"), f"/aws/lambda/{report['name']}-synthetic"
+    bursts = [json.loads(event["message"]) for event in logs.filter_log_events(logGroupName=group)["events"]
+              if event["message"].startswith("{")]
+    assert {run for burst in bursts for run in burst["answers"]} == {run["run"] for run in report["runs"]}
+    assert (bursts[-1]["status"], bursts[-1]["answers"]) == ("Succeeded", {})
+
+
+def test_both_releases_were_watched_and_the_live_endpoint_may_scale_in(aws: LocalAws, report: dict) -> None:
+    first, second = executions(aws, report["name"], "watch")
+    assert [json.loads(watch["output"])["status"] for watch in (first, second)] == ["Succeeded", "Succeeded"]
+    assert [json.loads(watch["input"])["ModelRun"] for watch in (first, second)] == [run["run"] for run in report["runs"]]
+    assert ("DeploymentId" in json.loads(first["input"]), "DeploymentId" in json.loads(second["input"])) == (False, True)
+    live = json.loads(second["input"])["EndpointName"]
+    [target] = aws.client("application-autoscaling").describe_scalable_targets(
+        ServiceNamespace="sagemaker", ResourceIds=[f"endpoint/{live}/variant/AllTraffic"])["ScalableTargets"]
+    assert not target["SuspendedState"]["DynamicScalingInSuspended"]
+
+
 def test_the_next_run_is_ended_with_the_demo(aws: LocalAws, report: dict) -> None:
     run = aws.client("codepipeline").get_pipeline_execution(pipelineName=report["name"], pipelineExecutionId=report["next_run"]["run"])
     assert run["pipelineExecution"]["status"] in ("Stopping", "Stopped")

@@ -130,7 +130,8 @@ def test_a_new_run_publishes_a_version_behind_the_alias() -> None:
         "createOnlyProperties"]
     assert "/properties/Description" in replacing
     assert version["Properties"]["Description"] == {"Ref": "CodeSha"}
-    assert (version["DeletionPolicy"], version["UpdateReplacePolicy"]) == ("Retain", "Retain"), "there is no way back to a version deleted"
+    assert version["UpdateReplacePolicy"] == "Retain", "there is no way back to a version deleted"
+    assert version["DeletionPolicy"] == "RetainExceptOnCreate", "a retry would find nothing new to publish"
     assert alias["Properties"] == {
         "Name": "live", "FunctionName": {"Ref": "ApiFunction"}, "FunctionVersion": {"Fn::GetAtt": [name, "Version"]}}
 

@@ -18,7 +18,6 @@ DOCUMENTS = sorted(path for path in ROOT.rglob("*.md") if not SKIPPED & {part fo
 GUIDES = [path for path in DOCUMENTS if path.parent == ROOT / "docs"] + [ROOT / "README.md"]
 TEMPLATES = [ROOT / "studio.yml", ROOT / "pipeline.yml", *sorted((ROOT / "assets").glob("*.yml"))]
 RUN_FILES = {"model/model.tar.gz", "data/schema/schema.json"}  # below runs/X/ of a project's bucket, where folders are called as ours are
-GENERATED = {"ServerlessDeploymentApplication", "ApiFunctionDeploymentGroup"}  # SAM's resources of assets/deploy-model-prd.yml
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 README = (ROOT / "README.md").read_text()
 FENCE = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
@@ -222,7 +221,7 @@ def test_fields_of_the_configuration_that_the_guides_name_exist() -> None:
 def test_parameters_and_outputs_that_the_guides_name_exist() -> None:
     assert named(r"Key=(\w+),Value=") - set(parameters()) == set()
     assert named(r"OutputKey=='(\w+)'") - set(parts("Outputs", TEMPLATES)) == set()
-    assert named(r"\$\(resource (\w+)\)") <= GENERATED | set(parts("Resources", TEMPLATES))
+    assert named(r"\$\(resource (\w+)\)") <= set(parts("Resources", TEMPLATES))
 
 
 def test_the_form_is_explained_field_by_field_under_its_labels() -> None:
@@ -248,7 +247,8 @@ def physical_names() -> set[str]:
     found = re.findall(r"\$\{(?:NamePrefix|SageMakerProjectId)\}((?:-[a-z0-9-]+|-#\{Build.RUN_ID\}-\w+|-\$\{AWS::AccountId\})?)", text)
     stages = ast.literal_eval(re.search(r"^STAGES = (.+)$", (ROOT / "model" / "parameters.py").read_text(), flags=re.MULTILINE)[1])
     short = {name.replace("#{Build.RUN_ID}", "R").replace("${AWS::AccountId}", "ACCOUNT").rstrip("-") for name in found}
-    return short | {f"-R-{letter}" for letter in stages.values()} | {"-R"}
+    of_endpoints = {f"-R-{letter}{suffix}" for letter in stages.values() for suffix in re.findall(r"\$\{EndpointName\}(-[a-z0-9]+)", text)}
+    return short | of_endpoints | {f"-R-{letter}" for letter in stages.values()} | {"-R"}
 
 
 def test_physical_names_that_the_guides_name_are_given() -> None:
