@@ -139,7 +139,7 @@ def test_a_new_run_publishes_a_version_behind_the_alias() -> None:
 @pytest.mark.parametrize("shifting, shifts", [("yes", True), ("no", False)])
 def test_codedeploy_moves_the_alias_unless_it_has_been_moved(shifting: str, shifts: bool) -> None:
     evaluation = Evaluation(template(API), LONGEST | {"Shifting": shifting})
-    found, policy = evaluation.resources(), evaluation.of({"Policy": template(API)["Resources"]["ApiFunctionAliaslive"]["UpdatePolicy"]})
+    found, policy = evaluation.resources(), evaluation.of({"Policy": template(API)["Resources"]["ApiAlias"]["UpdatePolicy"]})
     assert policy == ({"Policy": {"CodeDeployLambdaAliasUpdate": {
         "ApplicationName": "DeploymentApplication", "DeploymentGroupName": "DeploymentGroup",
         "BeforeAllowTrafficHook": "PreTrafficFunction", "AfterAllowTrafficHook": "PostTrafficFunction"}}} if shifts else {})
@@ -166,7 +166,7 @@ def test_nothing_unproven_is_public() -> None:
 
 def test_all_that_a_release_needs_is_there_before_the_alias_moves() -> None:
     found = expanded(API)["Resources"]
-    assert needs("ApiFunctionAliaslive", found, set()) >= {
+    assert needs("ApiAlias", found, set()) >= {
         "PreTrafficFunction", "PostTrafficFunction", "SyntheticMachine", "SyntheticFunction", "WatchMachine", "WatchRole"}
 
 
@@ -186,8 +186,8 @@ def test_a_fault_keeps_its_status_and_names_the_request() -> None:
 def test_the_api_calls_the_alias() -> None:
     found = expanded(API)["Resources"]
     integration = found["Api"]["Properties"]["Body"]["paths"]["/api"]["post"]["x-amazon-apigateway-integration"]
-    assert "${ApiFunctionAliaslive}" in integration["uri"]["Fn::Sub"], "the alias, or all requests go to the newest version"
-    assert found["ApiPermission"]["Properties"]["FunctionName"] == {"Ref": "ApiFunctionAliaslive"}
+    assert "${ApiAlias}" in integration["uri"]["Fn::Sub"], "the alias, or all requests go to the newest version"
+    assert found["ApiPermission"]["Properties"]["FunctionName"] == {"Ref": "ApiAlias"}
 
 
 def test_the_api_function_may_ask_production_only() -> None:
