@@ -32,7 +32,7 @@ SMALLER_IS_BETTER = ("rmse", "mae", "mse", "log_loss")
 SHARE = ("from 0 to 1", 0.0, 1.0)
 RANGES = {"r2": ("at most 1", -math.inf, 1.0)} | dict.fromkeys(SMALLER_IS_BETTER, ("0 or more", 0.0, math.inf))
 
-GUARDED_MINUTES = 360  # SageMaker ends a guarded update after 8 hours; instances and watch need the rest
+GUARDED_MINUTES = 360  # SageMaker ends a guarded update after 8 hours; new instances need the rest
 
 
 def load(path: Path = CONFIG, schema_path: Path = SCHEMA, name: str = "model/config.yml") -> dict[str, Any]:
@@ -138,9 +138,15 @@ def unguardable(release: dict[str, Any]) -> Iterator[str]:
         yield f"release.percent is {percent}; allowed with strategy endpoint and guard {guard}: {lowest} to 50"
     if minutes > 60:
         yield f"release.minutes is {minutes}; allowed with strategy endpoint: 1 to 60"
-    if guard == "linear" and (math.ceil(100 / percent) - 1) * minutes > GUARDED_MINUTES:
-        yield (f"release.percent and release.minutes are {percent} and {minutes}; allowed with strategy endpoint: steps that take "
-               f"{GUARDED_MINUTES} minutes together")
+    if guard == "linear" and (steps := math.ceil(100 / percent)) * guard_minutes(release) > GUARDED_MINUTES:
+        yield (f"release.percent, release.minutes and release.watch_minutes are {percent}, {minutes} and {release['watch_minutes']}: "
+               f"{steps} steps of {guard_minutes(release)} minutes; allowed with strategy endpoint: {GUARDED_MINUTES} minutes together")
+
+
+def guard_minutes(release: dict[str, Any]) -> int:
+    """Return how long a guarded update waits after each step: SageMaker has one time for all, the last one's watch included."""
+    minutes: int = 0 if release["guard"] == "all_at_once" else release["minutes"]
+    return max(minutes, release["watch_minutes"])
 
 
 def possible(metric: str, threshold: float) -> bool:

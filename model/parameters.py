@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from model.config import guard_minutes
 from model.settings import Settings
 from model.workflow_input import run_tags, tags, volume_key
 
@@ -23,9 +24,24 @@ def configuration(parameters: dict[str, Any], tags: dict[str, str]) -> dict[str,
     return {"Parameters": {name: str(value) for name, value in parameters.items()}, "Tags": tags}
 
 
-def endpoint_name(settings: Settings, stage: str) -> str:
-    """Return the name of the run's endpoint in a stage."""
-    return f"{settings.job_prefix}-{STAGES[stage]}"
+def endpoint_name(settings: Settings, config: dict[str, Any], stage: str) -> str:
+    """Return the name of the stage's endpoint: the run's own, or production's one and only with strategy endpoint."""
+    return f"{live_or_run(settings, config, stage)}-{STAGES[stage]}"
+
+
+def endpoint_stack(settings: Settings, config: dict[str, Any], stage: str) -> str:
+    """Return the name of the stack that holds the stage's endpoint."""
+    return f"{live_or_run(settings, config, stage)}-{stage}"
+
+
+def live_or_run(settings: Settings, config: dict[str, Any], stage: str) -> str:
+    """Return what the names of a stage's endpoint and of its stack begin with."""
+    return f"{settings.name_prefix}-live" if guarded(config, stage) else settings.job_prefix
+
+
+def guarded(config: dict[str, Any], stage: str) -> bool:
+    """Return whether a stage's endpoint stays, and SageMaker moves it from model to model."""
+    return stage == "prd" and bool(config["release"]["strategy"] == "endpoint")
 
 
 def network(settings: Settings) -> dict[str, str]:
@@ -37,9 +53,10 @@ def network(settings: Settings) -> dict[str, str]:
     }
 
 
-def functions(settings: Settings) -> dict[str, Any]:
+def functions(settings: Settings, api_image_uri: str) -> dict[str, Any]:
     """Return functions.json."""
     return configuration({
+        "ApiImageUri": api_image_uri,
         "NamePrefix": settings.name_prefix,
         "BucketName": settings.bucket,
         "KmsKeyArn": settings.kms_key_arn,
@@ -49,10 +66,12 @@ def functions(settings: Settings) -> dict[str, Any]:
 
 
 def endpoint(settings: Settings, config: dict[str, Any], stage: str, model_image_uri: str) -> dict[str, Any]:
-    """Return endpoint-dev.json or endpoint-prd.json; only production keeps its requests."""
+    """Return endpoint-dev.json or endpoint-prd.json; only production keeps its requests, scales and is watched."""
     variant = config["serving"]["variants"][0]
     return configuration({
-        "EndpointName": endpoint_name(settings, stage),
+        "NamePrefix": settings.name_prefix,
+        "EndpointName": endpoint_name(settings, config, stage),
+        "ModelName": f"{settings.job_prefix}-{STAGES[stage]}",
         "ModelImageUri": model_image_uri,
         "ModelDataUrl": f"{settings.run_uri}/model/model.tar.gz",
         "EndpointRoleArn": settings.endpoint_role_arn,
@@ -64,8 +83,35 @@ def endpoint(settings: Settings, config: dict[str, Any], stage: str, model_image
         "Answer": config["serving"]["answer"],
         "CapturePercentage": config["serving"]["capture"]["percentage"] if stage == "prd" else 0,
         "CaptureUri": f"s3://{settings.bucket}/captures",
+        "GoldenUri": f"{settings.run_uri}/golden/records.jsonl",
         "RunId": settings.run_id,
-    }, run_tags(settings))
+        "TopicArn": settings.topic_arn,
+        **(production(config) if stage == "prd" else {}),
+    }, run_tags(settings) | (baking(config) if stage == "prd" else {}))
+
+
+def production(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters of production's endpoint that dev leaves at their defaults: scaling, alarms and the guard."""
+    scaling, release = config["serving"]["scaling"], config["release"]
+    return {
+        "MaximumInstances": scaling["maximum"],
+        "TargetInvocations": scaling["target"],
+        "ScaleInSeconds": scaling["scale_in_seconds"],
+        "ScaleOutSeconds": scaling["scale_out_seconds"],
+        "LatencyMs": release["latency_ms"],
+        **(guard(release) if guarded(config, "prd") else {}),
+    }
+
+
+def guard(release: dict[str, Any]) -> dict[str, Any]:
+    """Return how SageMaker moves an endpoint to another model; the size of a step has no meaning where there is one only."""
+    size = {} if release["guard"] == "all_at_once" else {"GuardPercent": release["percent"]}
+    return {"Guarded": "yes", "GuardType": release["guard"].upper(), "GuardSeconds": guard_minutes(release) * 60} | size
+
+
+def baking(config: dict[str, Any]) -> dict[str, str]:
+    """Return the tag that says how long the endpoint that this one follows stays."""
+    return {"bake-hours": f"{config['release']['bake_hours']:g}"}
 
 
 def api(settings: Settings, config: dict[str, Any], api_image_uri: str) -> dict[str, Any]:
@@ -73,7 +119,7 @@ def api(settings: Settings, config: dict[str, Any], api_image_uri: str) -> dict[
     return configuration({
         "NamePrefix": settings.name_prefix,
         "ApiImageUri": api_image_uri,
-        "EndpointName": endpoint_name(settings, "prd"),
+        "EndpointName": endpoint_name(settings, config, "prd"),
         "RunId": settings.run_id,
         "ArtifactsUri": artifacts_uri(settings),
         "BucketName": settings.bucket,
@@ -84,7 +130,7 @@ def api(settings: Settings, config: dict[str, Any], api_image_uri: str) -> dict[
         "TopicArn": settings.topic_arn,
         "Capturing": "yes" if config["serving"]["capture"]["percentage"] else "no",
         "DeploymentConfigName": deployment_config(config["release"]),
-        "ReleaseStrategy": config["release"]["strategy"],
+        "ReleaseStrategy": "all_at_once" if guarded(config, "prd") else config["release"]["strategy"],
         "ReleasePercent": config["release"]["percent"],
         "ReleaseMinutes": config["release"]["minutes"],
         "WatchSeconds": config["release"]["watch_minutes"] * 60,

@@ -1,7 +1,9 @@
-"""What the build runs: `check` before money is spent on images, `image` to find one, `write` for the files of build/.
+"""What the build runs: `check` before money is spent on images, `image` to find one, `stack` to name
+production's, `write` for the files of build/.
 
 usage: python model/run_pipeline.py check
        python model/run_pipeline.py image TARGET TAG   (prints the image that is there already, or nothing)
+       python model/run_pipeline.py stack              (prints the name of production's endpoint stack)
        python model/run_pipeline.py write
 """
 
@@ -70,7 +72,7 @@ def write(project: settings.Settings, model_image_uri: str, api_image_uri: str) 
     files = {
         "workflow-graph.yml": workflow_template.rendered(project),
         "workflow-input.json": workflow_input.workflow_input(project, config, model_image_uri, live),
-        "functions.json": parameters.functions(project),
+        "functions.json": parameters.functions(project, api_image_uri),
         "endpoint-dev.json": parameters.endpoint(project, config, "dev", model_image_uri),
         "endpoint-prd.json": parameters.endpoint(project, config, "prd", model_image_uri),
         "api.json": parameters.api(project, config, api_image_uri),
@@ -90,6 +92,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="model/run_pipeline.py")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("check")
+    commands.add_parser("stack")
     found = commands.add_parser("image")
     found.add_argument("target", choices=sorted(REPOSITORIES))
     found.add_argument("tag")
@@ -107,6 +110,8 @@ def main() -> int:
             print("model/config.yml and the data source are in order", file=sys.stderr)
         elif given.command == "image":
             print(image(project, given.target, given.tag))
+        elif given.command == "stack":
+            print(parameters.endpoint_stack(project, configuration.load(), "prd"))
         else:
             uris = [settings.required(os.environ, name) for name in ("MODEL_IMAGE_URI", "API_IMAGE_URI")]
             write(project, *uris)

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from wording import of_failure, of_leftovers
+from wording import of_failure
 
 
 @cache
@@ -20,9 +20,9 @@ def client(service: str) -> Any:
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, str]:
-    """Take Run, and Cause where it was the retirement that failed; mail it and return the mail's subject."""
+    """Take Run; mail why it failed and return the mail's subject."""
     pipeline, run = os.environ["NAME_PREFIX"], event["Run"]
-    mail = of_leftovers(pipeline, run, event["Cause"]) if event.get("Cause") else of_failure(pipeline, run, failed_actions(pipeline, run))
+    mail = of_failure(pipeline, run, failed_actions(pipeline, run))
     print(json.dumps({"level": "INFO", "run": run, "subject": mail.subject, "message": mail.message}))
     client("sns").publish(TopicArn=os.environ["TOPIC_ARN"], Subject=mail.subject, Message=mail.message)
     return {"Subject": mail.subject}

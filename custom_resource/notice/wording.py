@@ -33,13 +33,6 @@ def of_failure(pipeline: str, run: str, actions: list[dict[str, Any]]) -> Mail:
                 f"Run {run} of pipeline {pipeline} failed.\n\n{reasons}\n\n{NEXT.get(actions[0]['stageName'], '')}".rstrip())
 
 
-def of_leftovers(pipeline: str, run: str, cause: str) -> Mail:
-    """Return the mail on endpoints that could not be deleted after a run's end; they serve nobody and cost."""
-    return Mail(f"{pipeline}: endpoints of former runs are left over"[:100],
-                f"After the end of run {run} the deletion of what nobody needs any more failed:\n\n{cause}\n\n"
-                "What serves is untouched. The next look, within an hour, tries again; until then they cost as before.")
-
-
 def reason(action: dict[str, Any]) -> str:
     """Return why an action failed, as the history knows it."""
     result = action.get("output", {}).get("executionResult", {})

@@ -10,7 +10,7 @@ ATTEMPTS = 3
 LONGEST_REASON = 1000
 
 
-def send(event: dict[str, Any], status: str, physical_id: str, reason: str = "") -> None:
+def send(event: dict[str, Any], status: str, physical_id: str, reason: str = "", data: dict[str, Any] | None = None) -> None:
     """Send SUCCESS or FAILED; without an answer the stack would hang for an hour, so a failed PUT is tried again."""
     body = json.dumps({
         "Status": status,
@@ -19,6 +19,7 @@ def send(event: dict[str, Any], status: str, physical_id: str, reason: str = "")
         "StackId": event["StackId"],
         "RequestId": event["RequestId"],
         "LogicalResourceId": event["LogicalResourceId"],
+        "Data": data or {},
     }).encode()
     # The address is signed for an empty content type.
     request = urllib.request.Request(event["ResponseURL"], data=body, method="PUT", headers={"Content-Type": ""})

@@ -186,7 +186,8 @@ def rest_api(aws: LocalAws, resource: Resource) -> dict[str, Any]:
         "uri": found["methodIntegration"]["uri"]}, "responses": ANY, "security": _security(found)}
         for method, found in each.items()} for path, each in methods.items()}
     kinds = found.get("binaryMediaTypes", [])
-    return found | {"Body": {"paths": told, "openapi": ANY, "info": {"title": found["name"], "version": ANY},
+    refusals = {item["responseType"]: item for item in gateway.get_gateway_responses(restApiId=name)["items"] if not item["defaultResponse"]}
+    return found | {"Body": {"paths": told, "x-amazon-apigateway-gateway-responses": refusals, "openapi": ANY, "info": {"title": found["name"], "version": ANY},
                              "components": ANY, "x-amazon-apigateway-binary-media-types": kinds},
                     "Parameters": {"endpointConfigurationTypes": found["endpointConfiguration"].get("types")},
                     "BinaryMediaTypes": [kind.replace("/", "~1") for kind in kinds],
@@ -306,6 +307,6 @@ def sample_data(aws: LocalAws, resource: Resource) -> dict[str, Any]:
     return dict.fromkeys(wanted, ANY) | {"KmsKeyArn": found["SSEKMSKeyId"]}
 
 
-def teardown(aws: LocalAws, resource: Resource) -> dict[str, Any]:
+def custom(aws: LocalAws, resource: Resource) -> dict[str, Any]:
     called = aws.client("lambda").get_function(FunctionName=resource.properties["ServiceToken"])
     return dict.fromkeys(resource.properties, ANY) | {"ServiceToken": called["Configuration"]["FunctionArn"]}

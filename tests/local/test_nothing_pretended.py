@@ -62,8 +62,11 @@ READS: dict[str, services.Read] = {
     "AWS::ServiceCatalog::PortfolioPrincipalAssociation": services.principal_of_portfolio,
     "AWS::ServiceCatalog::PortfolioProductAssociation": services.product_in_portfolio,
     "AWS::StepFunctions::StateMachine": services.state_machine,
+    "Custom::Capacity": services.custom,
+    "Custom::Proof": services.custom,
     "Custom::SampleData": services.sample_data,
-    "Custom::Teardown": services.teardown,
+    "Custom::Teardown": services.custom,
+    "Custom::Watch": services.custom,
 }
 UNKNOWN = "sha256:" + "0" * 64
 

@@ -29,7 +29,7 @@ class Evaluation:
         function = {
             "Ref": self._ref, "Fn::Sub": self._sub, "Fn::GetAtt": self._attribute, "Fn::If": self._if, "Fn::Join": self._join,
             "Fn::Select": self._select, "Fn::Split": self._split, "Fn::Equals": self._equals, "Fn::Not": self._not,
-            "Fn::Or": self._or, "Condition": self.holds,
+            "Fn::Or": self._or, "Fn::And": self._and, "Condition": self.holds,
         }.get(name) if len(value) == 1 else None
         if function:
             return function(argument)
@@ -81,3 +81,6 @@ class Evaluation:
 
     def _or(self, argument: list[Any]) -> bool:
         return any(map(self.of, argument))
+
+    def _and(self, argument: list[Any]) -> bool:
+        return all(map(self.of, argument))

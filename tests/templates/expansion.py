@@ -37,7 +37,7 @@ def packaged(name: str) -> dict[str, Any]:
         properties, kind = resource.get("Properties", {}), resource["Type"]
         if kind == "AWS::Serverless::Function" and "CodeUri" in properties:
             properties["CodeUri"] = "s3://artifacts/packages/code"
-        if kind == "AWS::Lambda::Function":
+        if kind == "AWS::Lambda::Function" and isinstance(properties["Code"], str):
             properties["Code"] = {"S3Bucket": "artifacts", "S3Key": "packages/code"}
         if kind == "AWS::CodeCommit::Repository":
             properties["Code"]["S3"] = {"Bucket": "artifacts", "Key": "packages/code"}

@@ -15,11 +15,13 @@ RUN = "01234567"
 LONGEST = {
     "SageMakerProjectName": "n" * 16, "SageMakerProjectId": "p-" + "a" * 12, "ModelName": "m" * 10, "ProjectPrefix": "p" * 10,
     "Email": "a@example.com", "DatasetBucket": "d" * 63, "PermissionsBoundary": "arn:aws:iam::123456789012:policy/" + "b" * 128,
-    "NamePrefix": PREFIX, "BucketName": f"{PREFIX}-123456789012", "EndpointName": f"{PREFIX}-{RUN}-p", "InstanceType": "ml.m5.large",
-    "CodeSha": "0" * 64, "TemplateBucket": "t" * 63, "StudioRoleName": "r" * 64, "AccessPointArn":
+    "NamePrefix": PREFIX, "BucketName": f"{PREFIX}-123456789012", "EndpointName": f"{PREFIX}-{RUN}-p",
+    "MaximumInstances": "10", "LatencyMs": "1000", "TopicArn": f"arn:aws:sns:us-east-1:123456789012:{PREFIX}",
+    "InstanceType": "ml.m5.large", "CodeSha": "0" * 64, "TemplateBucket": "t" * 63, "StudioRoleName": "r" * 64, "AccessPointArn":
     "arn:aws:elasticfilesystem:us-east-1:123456789012:access-point/fsap-0123456789abcdef0", "ApiAuthorization": "API_KEY",
     "KmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef",
 }
+OF_THE_ENDPOINT = {"ModelName": f"{PREFIX}-{RUN}-p"}  # a name where the project's form has a part of one
 SAGEMAKER = (63, r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
 LIMITS = {  # property -> (length, pattern), see each service's API reference
     ("AWS::IAM::Role", "RoleName"): (64, r"[\w+=,.@-]+"),
@@ -42,6 +44,7 @@ LIMITS = {  # property -> (length, pattern), see each service's API reference
     ("AWS::CloudWatch::Alarm", "AlarmName"): (255, r"[ -~]+"),
     ("AWS::CodeDeploy::Application", "ApplicationName"): (100, r".+"),
     ("AWS::CodeDeploy::DeploymentGroup", "DeploymentGroupName"): (100, r".+"),
+    ("AWS::ApplicationAutoScaling::ScalingPolicy", "PolicyName"): (256, r"[ -~]+"),
 }
 STACK = (128, r"[a-zA-Z][-a-zA-Z0-9]*")
 COMPOSED = {  # names that other files compose of the prefix, see the contract in DESIGN's names
@@ -61,9 +64,10 @@ def rendered() -> list[tuple[str, str, str, str]]:
     found = []
     for name in (PIPELINE, FUNCTIONS, ENDPOINT, API):
         source = expanded(name) if name in VALUES else template(name)
-        for resource in Evaluation(source, LONGEST).resources().values():
+        for resource in Evaluation(source, LONGEST | (OF_THE_ENDPOINT if name == ENDPOINT else {})).resources().values():
             kind = resource["Type"]
-            own = [path for path in ("Name", f"{kind.split('::')[-1]}Name", "LogGroupName", "UsagePlanName") if path in resource["Properties"]]
+            names = ("Name", f"{kind.split('::')[-1]}Name", "LogGroupName", "UsagePlanName", "PolicyName")
+            own = [path for path in names if path in resource["Properties"]]
             found += [(name, kind, path, resource["Properties"][path]) for path in own if (kind, path) not in INNER]
     return found
 
@@ -87,7 +91,7 @@ def test_stack_names_are_within_cloudformations_limit() -> None:
     names = [action["Configuration"]["StackName"] for stage in stages for action in stage["Actions"] if "StackName" in action["Configuration"]]
     assert len(names) == 5
     for name in names:
-        check(name.replace("#{Build.RUN_ID}", RUN), *STACK)
+        check(name.replace("#{Build.RUN_ID}", RUN).replace("#{Build.ENDPOINT_STACK}", f"{PREFIX}-{RUN}-prd"), *STACK)
 
 
 def test_the_limits_are_used() -> None:

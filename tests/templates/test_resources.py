@@ -50,7 +50,7 @@ def test_the_code_of_every_function_exists() -> None:
     for name in (FUNCTIONS, API):
         paths |= {key: ROOT / "assets" / item["Properties"]["CodeUri"] for key, item in resources(name, "AWS::Serverless::Function").items()
                   if "CodeUri" in item["Properties"]}
-    assert len(paths) == 8
+    assert len(paths) == 10
     assert [key for key, path in paths.items() if not (path / "handler.py").is_file()] == []
 
 
@@ -88,7 +88,7 @@ def test_logs_end_and_are_encrypted(name: str) -> None:
 
 
 @pytest.mark.parametrize("name, kind", [(PIPELINE, "AWS::Lambda::Function"), (FUNCTIONS, "AWS::Serverless::Function"),
-                                        (API, "AWS::Serverless::Function")])
+                                        (FUNCTIONS, "AWS::Lambda::Function"), (API, "AWS::Serverless::Function")])
 def test_a_function_writes_to_its_own_log_group_in_its_own_role(name: str, kind: str) -> None:
     resolved = Evaluation(template(name), LONGEST)
     found = resolved.resources()
@@ -187,4 +187,4 @@ def test_names_of_other_stacks_resources_agree() -> None:
             if item["Type"] == "AWS::Serverless::Function"}
     called = {arn.split(":")[-1] for arn in statement["Resource"]}
     assert called == {f"{PREFIX}-{name}" for name in ("experiment", "query-evaluation", "query-training", "transform-header")}
-    assert made - called == {f"{PREFIX}-{name}" for name in ("notice",)}  # the retirement's
+    assert made - called == {f"{PREFIX}-{name}" for name in ("capacity", "notice", "prune")}  # the stacks' and the retirement's

@@ -32,11 +32,18 @@ def test_only_a_failure_clears_and_waits_and_for_half_an_hour() -> None:
     choice = STATES["HowDidTheRunEnd"]
     present, failed = choice["Choices"][0]["And"]
     assert (present["Variable"], present["IsPresent"], failed["StringEquals"]) == (failed["Variable"], True, "FAILED")
-    assert [rule["Next"] for rule in choice["Choices"]] == ["ClearTheWay"]
+    assert [rule["Next"] for rule in choice["Choices"]] == ["TellWhy"]
     assert choice["Default"] == "Retire"
     assert (STATES["ClearTheWay"]["Parameters"]["Payload"]["OnlyClear"], STATES["ClearTheWay"]["Next"]) == (True, "LeaveTimeForARetry")
     assert (STATES["LeaveTimeForARetry"]["Seconds"], STATES["LeaveTimeForARetry"]["Next"]) == (30 * 60, "Retire")
     assert "RETRY_TIME = timedelta(minutes=30)" in (ROOT / "custom_resource/retirement/verdict.py").read_text()
+
+
+def test_why_a_run_failed_is_mailed_before_anything_else_and_holds_up_nothing() -> None:
+    tell = STATES["TellWhy"]
+    assert tell["Parameters"]["Payload"] == {"Run.$": "$.detail['execution-id']"}
+    assert (tell["Next"], tell["ResultPath"]) == ("ClearTheWay", None)
+    assert tell["Catch"] == [{"ErrorEquals": ["States.ALL"], "ResultPath": None, "Next": "ClearTheWay"}]
 
 
 def test_every_hour_the_clock_asks_too() -> None:
@@ -67,7 +74,7 @@ def test_what_it_cannot_finish_fails_the_execution() -> None:
 @pytest.mark.parametrize("role, action, resources_named", [
     ("RetirementEventsRole", "states:StartExecution", ["Retirement"]),
     ("RetirementWorkflowRole", "lambda:InvokeFunction",
-     ["RetirementFunction.Arn", f"arn:aws:lambda:us-east-1:123456789012:function:{PREFIX}-prune"])])
+     ["RetirementFunction.Arn", *(f"arn:aws:lambda:us-east-1:123456789012:function:{PREFIX}-{name}" for name in ("notice", "prune"))])])
 def test_rules_and_state_machine_may_do_one_thing(role: str, action: str, resources_named: list[str]) -> None:
     [statement] = [PROJECT.of(item) for item in statements(resources(PIPELINE)[role])]
     assert (statement["Action"], listed(statement["Resource"])) == (action, resources_named)

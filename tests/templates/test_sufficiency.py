@@ -18,8 +18,10 @@ from tests.templates.sources import API, ENDPOINT, FUNCTIONS, PIPELINE, STUDIO, 
 BY_HAND = {"AWS::CodeBuild::Project": {"codebuild:BatchGetProjects", "codebuild:CreateProject", "codebuild:DeleteProject",
                                        "codebuild:UpdateProject", "iam:PassRole"}}
 NEVER_CALLED = {
+    "application-autoscaling:*ScheduledAction": "nothing is scaled by the clock",
     "apigateway:UpdateRestApiPolicy": "the API has no resource policy",
     "codedeploy:RegisterOnPremisesInstance": "the deployments are of a function, not of servers",
+    "cloudwatch:GetMetricData": "the scaling follows a metric of SageMaker's, no expression",
     "codecommit:PutRepositoryTriggers": "pushes are heard through EventBridge, not by triggers",
     "codecommit:UpdateRepositoryEncryptionKey": "the repository keeps CodeCommit's key",
     "codepipeline:DisableStageTransition": "no transition is closed by the template",
@@ -108,7 +110,7 @@ def granted(template: str, role: str) -> set[str]:
 STAGES = [*expanded(FUNCTIONS)["Resources"].values(), *expanded(API)["Resources"].values(), *resources(ENDPOINT).values(),
           {"Type": "AWS::StepFunctions::StateMachine"}]
 ACTORS = {
-    "DeployRole": (granted(PIPELINE, "DeployRole"), {resource["Type"] for resource in STAGES if "Custom::" not in resource["Type"]}),
+    "DeployRole": (granted(PIPELINE, "DeployRole"), {item["Type"] for item in STAGES if "Custom::" not in item["Type"]}),
     "LaunchRole": (granted(STUDIO, "LaunchRole"), {item["Type"] for item in resources(PIPELINE).values() if "Custom::" not in item["Type"]}),
 }
 CASES = [(actor, kind) for actor, (_, kinds) in ACTORS.items() for kind in sorted(kinds)]
@@ -140,6 +142,7 @@ BEYOND = {  # what the schemas leave out
         "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:GetRepositoryPolicy",  # Lambda takes an image in the caller's name
         "lambda:InvokeFunction",  # custom resources
         "lambda:ListTags",
+        "sagemaker:UpdateEndpointWeightsAndCapacities",  # Application Auto Scaling asks whether its caller might scale himself
     },
     "LaunchRole": {
         *(f"cloudformation:{verb}" for verb in (

@@ -248,7 +248,8 @@ def physical_names() -> set[str]:
     stages = ast.literal_eval(re.search(r"^STAGES = (.+)$", (ROOT / "model" / "parameters.py").read_text(), flags=re.MULTILINE)[1])
     short = {name.replace("#{Build.RUN_ID}", "R").replace("${AWS::AccountId}", "ACCOUNT").rstrip("-") for name in found}
     of_endpoints = {f"-R-{letter}{suffix}" for letter in stages.values() for suffix in re.findall(r"\$\{EndpointName\}(-[a-z0-9]+)", text)}
-    return short | of_endpoints | {f"-R-{letter}" for letter in stages.values()} | {"-R"}
+    endpoints = {f"-R-{end}" for pair in stages.items() for end in pair} | {"-live-prd", f"-live-{stages['prd']}"}
+    return short | of_endpoints | endpoints | {"-R"}
 
 
 def test_physical_names_that_the_guides_name_are_given() -> None:

@@ -58,9 +58,3 @@ def test_a_summary_stands_in_for_a_message(load: Any, monkeypatch: pytest.Monkey
 
 def test_a_failure_without_a_failed_action_says_where_to_look(load: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "get-pipeline-state --name churn" in mailed(load, monkeypatch, {"Run": RUN}, [])["Message"]
-
-
-def test_what_could_not_be_deleted_is_mailed(load: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    mail = mailed(load, monkeypatch, {"Run": RUN, "Cause": "not deleted: churn-12345678-prd (is protected)"}, [])
-    assert "left over" in mail["Subject"]
-    assert "churn-12345678-prd (is protected)" in mail["Message"]

@@ -67,8 +67,9 @@ def test_a_wrong_field_is_refused_by_name_value_and_what_is_allowed(
     ({"percent": 60}, "release.percent is 60; allowed with strategy endpoint and guard canary: 1 to 50"),
     ({"guard": "linear", "percent": 9}, "release.percent is 9; allowed with strategy endpoint and guard linear: 10 to 50"),
     ({"minutes": 61}, "release.minutes is 61; allowed with strategy endpoint: 1 to 60"),
-    ({"guard": "linear", "minutes": 60}, "release.percent and release.minutes are 10 and 60; allowed with strategy endpoint: steps that take "
-     "360 minutes together"),
+    ({"guard": "linear", "minutes": 60}, "release.percent, release.minutes and release.watch_minutes are 10, 60 and 10: 10 steps of 60 minutes; "
+     "allowed with strategy endpoint: 360 minutes together"),
+    ({"guard": "linear", "watch_minutes": 37}, "10 steps of 37 minutes; allowed with strategy endpoint: 360 minutes together"),
 ])
 def test_what_only_an_endpoints_guard_refuses_is_refused_with_it_alone(tmp_path: Path, change: dict[str, Any], message: str) -> None:
     assert config.load(write(tmp_path, lambda content: content["release"].update(change)))["release"]["strategy"] == "canary"

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[3]
 
 def files(project: settings.Settings) -> dict[str, dict[str, Any]]:
     return {
-        "functions.yml": parameters.functions(project),
+        "functions.yml": parameters.functions(project, "api-image"),
         "deploy-endpoint.yml": parameters.endpoint(project, config.load(), "prd", "image"),
         "deploy-model-prd.yml": parameters.api(project, config.load(), "image"),
     }
@@ -72,6 +72,49 @@ def answers() -> list[str]:
     return allowed
 
 
+def test_production_alone_scales_and_is_watched(project: settings.Settings) -> None:
+    dev = parameters.endpoint(project, config.load(), "dev", "image")["Parameters"]
+    prd = parameters.endpoint(project, config.load(), "prd", "image")["Parameters"]
+    assert {"MaximumInstances": "10", "TargetInvocations": "750", "ScaleInSeconds": "60", "ScaleOutSeconds": "60", "LatencyMs": "1000"}.items() \
+        <= prd.items()
+    assert set(prd) - set(dev) == {"MaximumInstances", "TargetInvocations", "ScaleInSeconds", "ScaleOutSeconds", "LatencyMs"}
+    assert dev["GoldenUri"] == prd["GoldenUri"] == f"{project.run_uri}/golden/records.jsonl"
+
+
+def release(**changes: Any) -> dict[str, Any]:
+    """Return the configuration with another release section."""
+    loaded = config.load()
+    return loaded | {"release": loaded["release"] | changes}
+
+
+def test_each_run_has_an_endpoint_of_its_own_unless_the_endpoint_moves_the_traffic(project: settings.Settings) -> None:
+    own, live = release(), release(strategy="endpoint")
+    assert parameters.endpoint_stack(project, own, "prd") == f"{project.job_prefix}-prd"
+    assert parameters.endpoint_stack(project, live, "prd") == f"{project.name_prefix}-live-prd"
+    assert parameters.endpoint_name(project, live, "prd") == f"{project.name_prefix}-live-p"
+    assert parameters.endpoint_name(project, live, "dev") == parameters.endpoint_name(project, own, "dev") == f"{project.job_prefix}-d"
+    made = parameters.endpoint(project, live, "prd", "image")["Parameters"]
+    assert (made["EndpointName"], made["ModelName"]) == (f"{project.name_prefix}-live-p", f"{project.job_prefix}-p")
+    api = parameters.api(project, live, "image")["Parameters"]
+    assert (api["EndpointName"], api["ReleaseStrategy"]) == (f"{project.name_prefix}-live-p", "all_at_once")
+
+
+@pytest.mark.parametrize("changes, expected", [
+    ({"guard": "canary", "percent": 20, "minutes": 3}, {"GuardType": "CANARY", "GuardPercent": "20", "GuardSeconds": "600"}),
+    ({"guard": "linear", "percent": 25, "minutes": 60}, {"GuardType": "LINEAR", "GuardPercent": "25", "GuardSeconds": "3600"}),
+    ({"guard": "all_at_once", "percent": 99, "minutes": 2880}, {"GuardType": "ALL_AT_ONCE", "GuardSeconds": "600"}),
+])
+def test_a_guard_moves_the_endpoint_as_configured(project: settings.Settings, changes: dict[str, Any], expected: dict[str, str]) -> None:
+    given = parameters.endpoint(project, release(strategy="endpoint", **changes), "prd", "image")["Parameters"]
+    assert {name: value for name, value in given.items() if name.startswith("Guard")} == expected | {"Guarded": "yes"}
+
+
+@pytest.mark.parametrize("hours, tag", [(24, "24"), (0, "0"), (0.5, "0.5"), (168, "168")])
+def test_productions_stack_says_how_long_the_endpoint_before_it_bakes(project: settings.Settings, hours: float, tag: str) -> None:
+    assert parameters.endpoint(project, release(bake_hours=hours), "prd", "image")["Tags"]["bake-hours"] == tag
+    assert "bake-hours" not in parameters.endpoint(project, release(bake_hours=hours), "dev", "image")["Tags"]
+
+
 def test_only_what_a_run_creates_is_tagged_with_it(project: settings.Settings) -> None:
     made = files(project)
     assert made["deploy-endpoint.yml"]["Tags"]["run"] == project.run_id
@@ -98,6 +141,7 @@ def test_the_code_hash_is_bare_hex_and_changes_with_image_and_run(environment: d
     ({"strategy": "all_at_once", "percent": 10, "minutes": 5}, "CodeDeployDefault.LambdaAllAtOnce"),
     ({"strategy": "canary", "percent": 20, "minutes": 5}, ""),
     ({"strategy": "linear", "percent": 10, "minutes": 5}, ""),
+    ({"strategy": "endpoint", "percent": 10, "minutes": 5}, "CodeDeployDefault.LambdaAllAtOnce"),
 ])
 def test_traffic_moves_as_configured(release: dict[str, Any], name: str) -> None:
     assert parameters.deployment_config(release) == name

@@ -157,6 +157,14 @@ def test_an_uploads_image_that_is_not_there_fails_the_check(ecr: MemoryEcr, uplo
         run_pipeline.check(project)
 
 
+def test_the_stack_of_productions_endpoint_is_named_for_the_pipeline(
+        environment: dict[str, str], project: settings.Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert run(monkeypatch, "stack") == 0
+    assert capsys.readouterr().out == f"{project.job_prefix}-prd\n"
+
+
 def test_the_file_runs_as_the_buildspec_calls_it() -> None:
     called = subprocess.run([sys.executable, "model/run_pipeline.py", "check"], cwd=ROOT, env={}, capture_output=True, text=True, check=False)
     assert (called.returncode, called.stderr) == (1, "error: NAME_PREFIX is not set; pipeline.yml sets it\n")
@@ -164,7 +172,7 @@ def test_the_file_runs_as_the_buildspec_calls_it() -> None:
 
 def test_the_buildspec_exports_what_the_pipeline_reads_and_stops_at_the_first_fault() -> None:
     spec = yaml.safe_load((ROOT / "model/buildspec.yml").read_text(encoding="utf-8"))
-    assert spec["env"]["exported-variables"] == ["RUN_ID", "MODEL_IMAGE_URI", "API_IMAGE_URI"]
+    assert spec["env"]["exported-variables"] == ["RUN_ID", "MODEL_IMAGE_URI", "API_IMAGE_URI", "ENDPOINT_STACK"]
     assert spec["artifacts"]["base-directory"] == "build"
     commands = [command for phase in spec["phases"].values() for command in phase["commands"]]
     assert all(isinstance(command, str) for command in commands)
