@@ -83,15 +83,10 @@ def twice(ask: Callable[[], Predictions], subject: str, remaining: Callable[[], 
         raise Unproven(f"{subject} refuses golden records: {refusal}") from refusal
     except (EndpointFault, FunctionFault) as fault:
         if remaining() < LONGEST_TRY_MILLISECONDS:
-            raise Unproven(f"{subject} fails on golden records: {said(fault)}") from fault
-        print(f"asking again in {PAUSE_SECONDS} s: {said(fault)}")
+            raise Unproven(f"{subject} fails on golden records: {fault}") from fault
+        print(f"asking again in {PAUSE_SECONDS} s: {fault}")
     time.sleep(PAUSE_SECONDS)
     return twice(ask, subject, lambda: 0)
-
-
-def said(fault: Exception) -> str:
-    """Return how it failed; of an endpoint the detail, which the API's callers do not get."""
-    return fault.detail if isinstance(fault, EndpointFault) else str(fault)
 
 
 def by_endpoint(name: str, records: list[dict[str, Any]], request_id: str) -> Predictions:
