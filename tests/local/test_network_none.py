@@ -23,6 +23,6 @@ def test_no_stack_of_the_project_has_a_network_or_a_file_system(aws: LocalAws, r
 def test_its_functions_are_attached_to_nothing(aws: LocalAws, release_without_network: dict) -> None:
     functions = [found for found in aws.client("lambda").list_functions()["Functions"]
                  if found["FunctionName"].startswith(release_without_network["name"])]
-    assert len(functions) == 10
+    assert len(functions) == 14
     assert [found["FunctionName"] for found in functions
             if found.get("VpcConfig", {}).get("SubnetIds") or found.get("FileSystemConfigs")] == []

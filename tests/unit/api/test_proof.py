@@ -129,7 +129,7 @@ def test_two_faults_fail_with_what_the_second_says(prove: Any) -> None:
     prove.cloud.keeps(RECORDS)
     prove.cloud.endpoint_fails("ThrottlingException")
     prove.cloud.endpoint_fails("ModelError")
-    assert prove(OF_ENDPOINT) == ("FAILED", f"endpoint {ENDPOINT} fails on golden records: ModelError: the container answered no")
+    assert prove(OF_ENDPOINT) == ("FAILED", f"endpoint {ENDPOINT} fails on golden records: the model's endpoint failed: ModelError: the container answered no")
 
 
 def test_there_is_no_second_try_without_time_to_report_its_end(prove: Any) -> None:
