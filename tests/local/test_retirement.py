@@ -1,7 +1,9 @@
-"""Endpoints of runs that serve nobody go by themselves; what serves, or may still be retried, stays."""
+"""Endpoints of runs that serve nobody go by themselves; what serves, bakes or may still be retried, stays."""
 
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from tests.local.test_first_release import curl
 
 GOOD = zipped({"churn.csv": "\n".join(churn(3333))})
 ONE_CUSTOMER = "\n".join(row.rpartition(",")[0] for row in churn(1))
+BAKE_HOURS = 0.01  # of wall time: the stacks' times are no waits, so the clock's speed does not shorten them
 NO_NEW_VERSION = {"Version": "2012-10-17", "Statement": [
     {"Sid": "NoRelease", "Effect": "Deny", "Action": "lambda:PublishVersion", "Resource": "*"}]}
 
@@ -84,14 +87,14 @@ def test_a_failed_run_keeps_its_endpoints_for_a_while_and_the_live_one_serves(
     assert serving(aws, first_release) == former
 
 
-def test_a_retry_within_that_time_succeeds_and_retires_the_former_run(
+def test_a_retry_within_that_time_succeeds_and_the_former_run_bakes_in_production_alone(
         aws: LocalAws, project: Project, first_release: dict, former: str, broken_release: str) -> None:
     project.pipeline.retry_stage_execution(pipelineName=project.name, stageName="DeployPrd",
                                            pipelineExecutionId=broken_release, retryMode="FAILED_ACTIONS")
     assert project.ended(broken_release) == "Succeeded"
     kept = retired(project, broken_release, "SUCCEEDED")
-    assert [name for name in kept if former[:8] in name] == []
-    assert endpoints(project, former) == set()
+    assert [name for name in kept if former[:8] in name] == [f"{project.name}-{former[:8]}-prd"]
+    assert endpoints(project, former) == {"prd"}
     assert serving(aws, first_release) == broken_release
 
 
@@ -111,6 +114,21 @@ def test_a_rejected_run_loses_its_endpoint_and_the_live_one_stays(
     assert endpoints(project, run) == set()
     assert endpoints(project, broken_release) == {"dev", "prd"}
     assert serving(aws, first_release) == broken_release
+
+
+def test_the_clock_deletes_what_has_baked(
+        aws: LocalAws, project: Project, first_release: dict, former: str, broken_release: str, tmp_path: Path) -> None:
+    clone = project.clone(tmp_path / "clone")
+    configuration = (clone / "model" / "config.yml").read_text()
+    sooner = re.sub(r"^( *bake_hours:) \S+", rf"\1 {BAKE_HOURS}", configuration, flags=re.MULTILINE)
+    assert sooner != configuration
+    run = project.started_by(lambda: project.push(clone, {"model/config.yml": sooner}))
+    project.answer(run, "Approved", "fine")
+    assert project.ended(run) == "Succeeded"
+    assert f"{project.name}-{broken_release[:8]}-prd" in retired(project, run, "SUCCEEDED")
+    until(lambda: not endpoints(project, broken_release), "the former endpoint's end, an hour's clock after it has baked")
+    assert endpoints(project, former) == {"prd"}, "it bakes for the time of the run that took over from it"
+    assert serving(aws, first_release) == run
 
 
 def test_each_decision_is_in_the_functions_log(project: Project, former: str, broken_release: str) -> None:
