@@ -166,9 +166,11 @@ def _checked_create(machine: Machine, inner: Any) -> Any:
 
 
 def _checked_update(machine: Machine, inner: Any) -> Any:
+    from ministack.services.cloudformation.provisioners import _replacing_change
+
     def update(kind: str, physical_id: str, old: dict, new: dict, *rest: Any) -> Any:
-        if old != new:
-            _check(machine, kind, "update", new, physical_id)
+        if old != new:  # what is replaced is made anew
+            _check(machine, kind, "create" if _replacing_change(kind, old, new) else "update", new, physical_id)
         physical_id, attributes = inner(kind, physical_id, old, new, *rest)
         complete(machine, kind, physical_id, new)
         return physical_id, attributes

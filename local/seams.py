@@ -45,6 +45,7 @@ SEAMS: tuple[tuple[str, str], ...] = (
     ("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS"),
     ("ministack.services.cloudformation.provisioners", "_STACK_TAG_PROPERTY"),
     ("ministack.services.cloudformation.provisioners", "_physical_name"),
+    ("ministack.services.cloudformation.provisioners", "_replacing_change"),
     ("ministack.services.cloudformation.stacks", "_delete_resource"),
     ("ministack.services.cloudformation.stacks", "_provision_resource"),
     ("ministack.services.cloudformation.stacks", "_runs_on_worker_thread"),

@@ -8,7 +8,6 @@ import signal
 import sys
 import time
 from functools import cache
-from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
