@@ -318,6 +318,37 @@ def test_release_whose_clean_up_fails(rehearsal: Rehearsal) -> None:
     assert not fault.row["failed"]
 
 
+def test_release_while_the_old_one_scales_out(rehearsal: Rehearsal) -> None:
+    project, sagemaker = rehearsal.project, rehearsal.project.aws.client("sagemaker")
+    old = f"{project.name}-{rehearsal.client.ask()[:8]}-p"
+
+    def instances(endpoint: str) -> int:
+        [variant] = sagemaker.describe_endpoint(EndpointName=endpoint)["ProductionVariants"]
+        return int(variant["DesiredInstanceCount"])
+
+    def scaled_out(count: int) -> None:
+        until(lambda: sagemaker.describe_endpoint(EndpointName=old)["EndpointStatus"] == "InService", "the old endpoint at rest")
+        sagemaker.update_endpoint_weights_and_capacities(
+            EndpointName=old, DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": count}])
+
+    project.aws.client("application-autoscaling").register_scalable_target(  # as under a load that stays
+        ServiceNamespace="sagemaker", ResourceId=f"endpoint/{old}/variant/AllTraffic",
+        ScalableDimension="sagemaker:variant:DesiredInstanceCount", SuspendedState={"DynamicScalingInSuspended": True})
+    with rehearsal.fault("new release while the old one scales out") as fault:
+        run = rehearsal.again()
+        project.approval(run)
+        scaled_out(3)
+        rehearsal.approve(run)
+        rehearsal.at(run, "Endpoint")
+        scaled_out(4)
+        rehearsal.shifting(run)
+        assert instances(f"{project.name}-{run[:8]}-p") >= instances(old) == 4
+        until(lambda: project.status(run) == "Succeeded", "the release")
+        until(lambda: rehearsal.client.asked(20) == {run: 20}, "all traffic on the new one")
+        fault.ended("Capacity in the endpoint's stack, then the pre-traffic hook", "the new endpoint begins as large as the old one is", run)
+    assert not fault.row["failed"]
+
+
 def test_ten_thousand_requests_across_a_good_release(rehearsal: Rehearsal) -> None:
     project, client = rehearsal.project, rehearsal.client
     before = client.ask()
