@@ -266,6 +266,22 @@ def test_release_that_is_rejected(rehearsal: Rehearsal) -> None:
     assert not fault.row["failed"] and fault.row["new"] == 0
 
 
+def test_release_that_nobody_answers(rehearsal: Rehearsal) -> None:
+    project = rehearsal.project
+    declared = project.pipeline.get_pipeline(name=project.name)["pipeline"]
+    impatient = json.loads(json.dumps(declared))
+    [question] = [action for stage in impatient["stages"] for action in stage["actions"] if action["name"] == "Approval"]
+    question["timeoutInMinutes"] = 5
+    with rehearsal.fault("approval expires") as fault:
+        project.pipeline.update_pipeline(pipeline=impatient)
+        try:
+            run = rehearsal.again()
+            rehearsal.refused(fault, run, "DeployDev/Approval", "No approval before", f"/aws/lambda/{project.name}-notice", "the pipeline")
+        finally:
+            project.pipeline.update_pipeline(pipeline=declared)
+    assert not fault.row["failed"] and fault.row["new"] == 0
+
+
 def test_release_during_which_the_machine_is_killed(rehearsal: Rehearsal) -> None:
     with rehearsal.fault("local AWS killed and restarted during the canary") as fault:
         run = rehearsal.again()
