@@ -129,7 +129,8 @@ class Schedules:
             if rule.get("State") == "ENABLED" and rule.get("ScheduleExpression"):
                 event = {"Source": "aws.events", "EventBusName": rule.get("EventBusName", "default"),
                          "Resources": [rule["Arn"]]}
-                yield place, Schedule(rule["ScheduleExpression"], rule["CreationTime"], "UTC", event,
+                begins = rule.setdefault("CreationTime", now)  # which a rule of a template lacks
+                yield place, Schedule(rule["ScheduleExpression"], begins, "UTC", event,
                                       eventbridge._targets.get_scoped(*place) or [], rule)
         for place, each in list(scheduler._schedules.all_items()):
             begun = now >= (scheduler._to_epoch(each["StartDate"]) or 0)

@@ -74,6 +74,11 @@ def test_an_hourly_rate_fires_each_minute_at_speed_60(fired: Fired) -> None:
     assert fired.at(*times) == [START + 60, START + 120, START + 180, START + 240]
 
 
+def test_a_rule_of_a_template_begins_when_it_is_first_seen(fired: Fired) -> None:
+    del fired.rule("rate(1 hour)")["CreationTime"]
+    assert fired.at(*(START + 20 * step for step in range(7))) == [START + 60, START + 120]
+
+
 def test_a_late_look_shifts_nothing(fired: Fired) -> None:
     fired.rule("rate(1 hour)")
     assert fired.at(START, START + 67, START + 119, START + 121) == [START + 67, START + 121]
