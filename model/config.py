@@ -32,6 +32,7 @@ SMALLER_IS_BETTER = ("rmse", "mae", "mse", "log_loss")
 SHARE = ("from 0 to 1", 0.0, 1.0)
 RANGES = {"r2": ("at most 1", -math.inf, 1.0)} | dict.fromkeys(SMALLER_IS_BETTER, ("0 or more", 0.0, math.inf))
 
+SHIFT_MINUTES = 110  # CloudFormation gives up on an alias after two hours; the hooks need the rest
 GUARDED_MINUTES = 360  # SageMaker ends a guarded update after 8 hours; new instances need the rest
 
 
@@ -115,8 +116,7 @@ def contradictions(config: dict[str, Any]) -> Iterator[str]:
     if data["validation"] + data["test"] > 0.8:
         yield f"data.validation and data.test are {data['validation']} and {data['test']}; allowed: at most 0.8 together"
     yield from unscalable(config["serving"])
-    if config["release"]["strategy"] == "endpoint":
-        yield from unguardable(config["release"])
+    yield from (unguardable if config["release"]["strategy"] == "endpoint" else unshiftable)(config["release"])
 
 
 def unscalable(serving: dict[str, Any]) -> Iterator[str]:
@@ -126,6 +126,15 @@ def unscalable(serving: dict[str, Any]) -> Iterator[str]:
         if maximum < variant["prd_instances"]:
             yield (f"serving.scaling.maximum is {maximum}; allowed: at least the prd_instances of variant {variant['name']}, "
                    f"{variant['prd_instances']}")
+
+
+def unshiftable(release: dict[str, Any]) -> Iterator[str]:
+    """Yield which release would take CodeDeploy longer than CloudFormation waits for it."""
+    strategy, percent, minutes, watch = (release[name] for name in ("strategy", "percent", "minutes", "watch_minutes"))
+    steps = {"canary": 1, "linear": math.ceil(100 / percent)}.get(strategy, 0)
+    if (together := steps * minutes + watch) > SHIFT_MINUTES:
+        yield (f"release.percent, release.minutes and release.watch_minutes are {percent}, {minutes} and {watch}: {steps} x {minutes} minutes "
+               f"and the watch are {together}; allowed with strategy {strategy}: {SHIFT_MINUTES} minutes together")
 
 
 def unguardable(release: dict[str, Any]) -> Iterator[str]:

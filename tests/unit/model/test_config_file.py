@@ -48,6 +48,7 @@ def test_what_is_left_out_gets_the_values_of_the_sample(tmp_path: Path) -> None:
     ("serving", "variants", [{"name": "A", "instance_type": "m5"}], 'serving.variants.0.instance_type is "m5"; allowed: a SageMaker'),
     ("release", "strategy", "bang", 'release.strategy is "bang"; allowed: canary, linear, all_at_once, endpoint'),
     ("release", "watch_minutes", 51, "release.watch_minutes is 51; allowed: a whole number from 0 to 50"),
+    ("release", "minutes", 111, "release.minutes is 111; allowed: a whole number from 1 to 110"),
     ("release", "bake_hours", 169, "release.bake_hours is 169; allowed: a number from 0 to 168"),
     ("release", "latency_ms", 0, "release.latency_ms is 0; allowed: a whole number from 1 to 60000"),
     ("release", "synthetic_per_minute", 601, "release.synthetic_per_minute is 601; allowed: a whole number from 0 to 600"),
@@ -79,8 +80,27 @@ def test_what_only_an_endpoints_guard_refuses_is_refused_with_it_alone(tmp_path:
 
 
 def test_a_guard_that_moves_all_at_once_takes_any_step(tmp_path: Path) -> None:
-    change = {"strategy": "endpoint", "guard": "all_at_once", "percent": 99, "minutes": 2880}
+    change = {"strategy": "endpoint", "guard": "all_at_once", "percent": 99, "minutes": 110}
     assert config.load(write(tmp_path, lambda content: content["release"].update(change)))["release"]["percent"] == 99
+
+
+@pytest.mark.parametrize("change", [
+    {"minutes": 100}, {"minutes": 60, "watch_minutes": 50}, {"strategy": "linear", "minutes": 10},
+    {"strategy": "linear", "percent": 30, "minutes": 25}, {"strategy": "all_at_once", "minutes": 110, "watch_minutes": 50}])
+def test_a_release_may_take_as_long_as_cloudformation_waits(tmp_path: Path, change: dict[str, Any]) -> None:
+    assert config.load(write(tmp_path, lambda content: content["release"].update(change)))["release"].items() >= change.items()
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"minutes": 101}, "release.percent, release.minutes and release.watch_minutes are 10, 101 and 10: 1 x 101 minutes and the watch are 111; "
+     "allowed with strategy canary: 110 minutes together"),
+    ({"strategy": "linear", "minutes": 10, "watch_minutes": 11}, "10 x 10 minutes and the watch are 111; allowed with strategy linear: 110"),
+    ({"strategy": "linear", "percent": 30, "minutes": 26}, "4 x 26 minutes and the watch are 114; allowed with strategy linear: 110"),
+])
+def test_a_release_that_cloudformation_would_not_wait_for_is_refused(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    with pytest.raises(BuildError) as refusal:
+        config.load(write(tmp_path, lambda content: content["release"].update(change)))
+    assert message in str(refusal.value)
 
 
 def test_an_unquoted_yes_is_explained(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_each_run_has_an_endpoint_of_its_own_unless_the_endpoint_moves_the_traff
 @pytest.mark.parametrize("changes, expected", [
     ({"guard": "canary", "percent": 20, "minutes": 3}, {"GuardType": "CANARY", "GuardPercent": "20", "GuardSeconds": "600"}),
     ({"guard": "linear", "percent": 25, "minutes": 60}, {"GuardType": "LINEAR", "GuardPercent": "25", "GuardSeconds": "3600"}),
-    ({"guard": "all_at_once", "percent": 99, "minutes": 2880}, {"GuardType": "ALL_AT_ONCE", "GuardSeconds": "600"}),
+    ({"guard": "all_at_once", "percent": 99, "minutes": 110}, {"GuardType": "ALL_AT_ONCE", "GuardSeconds": "600"}),
 ])
 def test_a_guard_moves_the_endpoint_as_configured(project: settings.Settings, changes: dict[str, Any], expected: dict[str, str]) -> None:
     given = parameters.endpoint(project, release(strategy="endpoint", **changes), "prd", "image")["Parameters"]
