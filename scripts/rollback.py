@@ -29,7 +29,7 @@ class Rollback:
 
     def __init__(self, name: str, wanted: str) -> None:
         self._name, self._wanted, self._started = name, wanted, time.monotonic()
-        self._api, self._shared = f"{name}-api", f"{name}-live-prd"
+        self._api, self._shared, self._shared_endpoint = f"{name}-api", f"{name}-live-prd", f"{name}-live-p"
         bucket = production.parameters(production.stack_of(name, client))["BucketName"]
         self._deployments = AliasDeployments(client("codedeploy"), name, self.tell)
         self._stacks = ReleaseStacks(client("cloudformation"), client("s3"), bucket, self.tell)
@@ -62,6 +62,8 @@ class Rollback:
         wanted = self._target(now)
         if wanted is None:
             return self._nothing_to_do(now)
+        if now.live.endpoint != self._shared_endpoint:
+            self._fill(wanted)  # nobody asks it yet, so it gets its model before the requests
         self._move(now, wanted)
         self._follow(wanted)
         return f"run {wanted.run} serves again; mend the other and push: the next approved run is released as ever"
@@ -104,12 +106,18 @@ class Rollback:
         self._deployments.move(now.live, wanted)
         self.tell(f"run {wanted.run} answers")
 
+    def _fill(self, wanted: Version) -> None:
+        """Bring the endpoint that runs share to the wanted run, where that asks it; raises RollbackError when its stack does not follow."""
+        if wanted.endpoint != self._shared_endpoint:
+            return
+        self._stacks.updatable(self._shared)
+        if production.endpoint_run(self._name, wanted, client) != wanted.run:
+            self._stacks.bring(self._shared, wanted.run, "deploy-endpoint.yml", "endpoint-prd.json", Guarded="no")  # its alarms may be why
+
     def _follow(self, wanted: Version) -> None:
         """Bring the stacks to the run that answers; raises RollbackError when they do not follow."""
         try:
-            if wanted.endpoint == f"{self._name}-live-p":
-                self._stacks.updatable(self._shared)
-                self._stacks.bring(self._shared, wanted.run, "deploy-endpoint.yml", "endpoint-prd.json", Guarded="no")
+            self._fill(wanted)
             self._stacks.updatable(self._api)
             self._stacks.bring(self._api, wanted.run, "deploy-model-prd.yml", "api.json", Shifting="no")
         except RollbackError as error:

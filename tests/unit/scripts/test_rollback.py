@@ -394,6 +394,17 @@ def test_the_update_of_a_shared_endpoint_under_way_is_cancelled_and_that_is_all(
     assert "stopped" in said
 
 
+def test_the_endpoint_that_runs_share_gets_its_model_before_the_requests(shared: Account, back: Back) -> None:
+    shared.released(NEW)  # with an endpoint of its own
+    assert (back(PROJECT, OLD[:8])[0], shared.serves, shared.stacks[SHARED]["RunId"]) == (0, OLD, OLD)
+    assert shared.calls == ["disable_stage_transition", "update_stack", "create_deployment", "update_stack", "enable_stage_transition"]
+
+
+def test_the_endpoint_that_runs_share_is_left_alone_where_it_has_the_model(shared: Account, back: Back) -> None:
+    shared.released(NEW)
+    assert (back()[0], shared.serves, shared.stacks[SHARED]["Guarded"]) == (0, BAD, "yes")
+
+
 def test_an_endpoint_that_stayed_behind_is_brought_to_the_run_that_serves(shared: Account, back: Back) -> None:
     shared.stacks[SHARED]["RunId"] = NEW
     assert (back()[0], shared.serves, shared.stacks[SHARED]["RunId"]) == (0, BAD, BAD)
