@@ -44,8 +44,8 @@ class Production:
         return not self.shifting or self.stack_status == "UPDATE_ROLLBACK_COMPLETE"
 
 
-def target(now: Production, wanted: str, serves: Callable[[str], str]) -> Version | None:
-    """Return the version to go back to, None when it is there already; ``serves`` says why an endpoint does not, or nothing."""
+def target(now: Production, wanted: str, serves: Callable[[Version], str]) -> Version | None:
+    """Return the version to go back to, None when it is there already; ``serves`` says why a version cannot, or nothing."""
     if wanted:
         return _wanted(now, wanted, serves)
     if not now.agrees:
@@ -55,7 +55,7 @@ def target(now: Production, wanted: str, serves: Callable[[str], str]) -> Versio
     return _former(now, serves)
 
 
-def _wanted(now: Production, wanted: str, serves: Callable[[str], str]) -> Version | None:
+def _wanted(now: Production, wanted: str, serves: Callable[[Version], str]) -> Version | None:
     if now.live.run.startswith(wanted):
         return None if now.agrees else now.live
     found = [version for version in now.versions if version.run.startswith(wanted)]
@@ -64,18 +64,18 @@ def _wanted(now: Production, wanted: str, serves: Callable[[str], str]) -> Versi
     chosen = found[-1]
     if now.runs.get(chosen.run, "Succeeded") != "Succeeded":
         raise RollbackError(f"run {chosen.run} is {now.runs[chosen.run]}, so it is not known to be good. Released were: {released(now)}")
-    if why := serves(chosen.endpoint):
+    if why := serves(chosen):
         raise RollbackError(f"{gone(chosen, why)} {AGAIN}")
     return chosen
 
 
-def _former(now: Production, serves: Callable[[str], str]) -> Version:
+def _former(now: Production, serves: Callable[[Version], str]) -> Version:
     """Return the newest version before the live one whose run was released well and whose endpoint still serves."""
     before = [version for version in reversed(now.versions) if version.number < now.live.number
               and version.run != now.live.run and now.runs.get(version.run) == "Succeeded"]
     reasons: dict[str, str] = {}
     for version in before:
-        if version.run not in reasons and not (why := serves(version.endpoint)):
+        if version.run not in reasons and not (why := serves(version)):
             return version
         reasons.setdefault(version.run, gone(version, why))
     if not reasons:
@@ -88,7 +88,7 @@ AGAIN = "Run its commit and data again (docs/runs.md, An earlier state again), o
 
 def gone(version: Version, why: str) -> str:
     """Return why a version cannot serve."""
-    return f"Run {version.run}: its endpoint {version.endpoint} {why}."
+    return f"Run {version.run}: {why}."
 
 
 def released(now: Production) -> str:

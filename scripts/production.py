@@ -1,5 +1,6 @@
 """Reads what serves a project, and prepares the endpoint of who is to serve."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -61,7 +62,7 @@ def production(name: str, client: Client) -> Production:
 
 def endpoint_run(name: str, live: Version, client: Client) -> str:
     """Return the run whose model is in the endpoint that a version asks: its own, but where runs share one."""
-    if live.endpoint != f"{name}-live-p":
+    if live.endpoint != shared_endpoint(name):
         return live.run
     return parameters(client("cloudformation").describe_stacks(StackName=f"{name}-live-prd")["Stacks"][0])["RunId"]
 
@@ -84,15 +85,36 @@ def versions(function: str, client: Client) -> list[Version]:
                    for number, variables in found if number.isdecimal() and "MODEL_RUN" in variables), key=lambda version: version.number)
 
 
-def why_not(endpoint: str, client: Client) -> str:
-    """Return why an endpoint does not answer; blank when it does."""
+def shared_endpoint(name: str) -> str:
+    """Return the name of the endpoint that runs share with strategy endpoint."""
+    return f"{name}-live-p"
+
+
+def why_not(name: str, version: Version, client: Client) -> str:
+    """Return why a version's run cannot serve; blank when it can."""
     try:
-        status = client("sagemaker").describe_endpoint(EndpointName=endpoint)["EndpointStatus"]
+        status = client("sagemaker").describe_endpoint(EndpointName=version.endpoint)["EndpointStatus"]
     except ClientError as error:
         if error.response["Error"]["Code"] != "ValidationException":
             raise
-        return "is gone (it has baked long enough, or was deleted)"
-    return "" if status in SERVES else f"is {status}"
+        return f"its endpoint {version.endpoint} is gone (it has baked long enough, or was deleted)"
+    if status not in SERVES:
+        return f"its endpoint {version.endpoint} is {status}"
+    # An endpoint of the run's own stands for the run's files, which go with it; one that runs share stands for nothing.
+    return broken(name, version, client) if version.endpoint == shared_endpoint(name) else ""
+
+
+def broken(name: str, version: Version, client: Client) -> str:
+    """Return why a version of the function fails; blank when it answers, or is too busy to be asked."""
+    try:
+        reply = client("lambda").invoke(FunctionName=f"{name}-api", Qualifier=str(version.number), Payload=b"{}")
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "TooManyRequestsException":
+            raise
+        return ""
+    # An empty request is refused, which is an answer, once the columns of the run have been read.
+    fault = json.loads(reply["Payload"].read()) if "FunctionError" in reply else {}
+    return f"version {version.number} of {name}-api fails: {fault.get('errorMessage', fault)}" if fault else ""
 
 
 def match_capacity(former: str, live: str, client: Client, tell: Callable[[str], None]) -> None:

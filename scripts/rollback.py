@@ -29,7 +29,7 @@ class Rollback:
 
     def __init__(self, name: str, wanted: str) -> None:
         self._name, self._wanted, self._started = name, wanted, time.monotonic()
-        self._api, self._shared, self._shared_endpoint = f"{name}-api", f"{name}-live-prd", f"{name}-live-p"
+        self._api, self._shared, self._shared_endpoint = f"{name}-api", f"{name}-live-prd", production.shared_endpoint(name)
         bucket = production.parameters(production.stack_of(name, client))["BucketName"]
         self._deployments = AliasDeployments(client("codedeploy"), name, self.tell)
         self._stacks = ReleaseStacks(client("cloudformation"), client("s3"), bucket, self.tell)
@@ -73,7 +73,7 @@ class Rollback:
                 f"scripts/rollback.sh PROJECT_NAME RUN. Released were, the newest first: {released(now)}")
 
     def _target(self, now: Production) -> Version | None:
-        wanted = target(now, self._wanted, lambda endpoint: production.why_not(endpoint, client))
+        wanted = target(now, self._wanted, lambda version: production.why_not(self._name, version, client))
         if wanted:
             self._stacks.check(wanted.run)
         return wanted

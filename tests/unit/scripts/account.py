@@ -35,6 +35,7 @@ class Account:
         self.stage: dict[str, Any] = {"actionStates": []}
         self.deployments: dict[str, dict[str, Any]] = {}
         self.denied: set[str] = set()
+        self.broken: set[int] = set()  # versions that fail
         self.before: dict[str, Callable[[], None]] = {}  # what happens as an operation is called, by operation
         self.update_ends = "UPDATE_COMPLETE"
         self.projects = {PROJECT: "p-abc123def456"}
@@ -54,6 +55,12 @@ class Account:
         self.objects |= {f"runs/{run}/release/{name}": {"Parameters": given, "Tags": {"sagemaker:project-name": PROJECT}}
                          for name, given in files.items()}
 
+    def invoke(self, FunctionName: str, Qualifier: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
+        assert (FunctionName, Payload) == (f"{NAME}-api", b"{}")
+        failed = int(Qualifier) in self.broken
+        answer = {"errorMessage": "no schema.json"} if failed else {"statusCode": 415}
+        return {"Payload": io.BytesIO(json.dumps(answer).encode())} | ({"FunctionError": "Unhandled"} if failed else {})
+
     def publish(self, run: str, endpoint: str) -> None:
         self.versions[max(self.versions, default=0) + 1] = (run, endpoint)
 
@@ -72,7 +79,7 @@ class Account:
                 self.before.pop(operation, lambda: None)()
                 if operation in self.denied:
                     raise refusal("AccessDeniedException", f"not authorized to perform: {operation}")
-                if not operation.startswith(("describe", "get", "list")):
+                if not operation.startswith(("describe", "get", "list", "invoke")):
                     self.calls.append(operation)
                     self.requests[operation] = request
                 return inner(*arguments, **request)

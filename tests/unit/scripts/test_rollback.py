@@ -400,6 +400,19 @@ def test_the_endpoint_that_runs_share_gets_its_model_before_the_requests(shared:
     assert shared.calls == ["disable_stage_transition", "update_stack", "create_deployment", "update_stack", "enable_stage_transition"]
 
 
+def test_a_run_that_shared_the_endpoint_and_whose_files_are_gone_is_refused(shared: Account, back: Back) -> None:
+    shared.broken = {1}
+    refused(shared, back, f"Run {OLD}: version 1 of {API} fails: no schema.json.", arguments=(PROJECT, OLD))
+
+
+def test_a_version_too_busy_to_be_asked_is_gone_back_to(shared: Account, back: Back) -> None:
+    def throttled() -> None:
+        raise refusal("TooManyRequestsException", "Rate Exceeded.")
+
+    shared.before["invoke"] = throttled
+    assert (back()[0], shared.serves) == (0, OLD)
+
+
 def test_the_endpoint_that_runs_share_is_left_alone_where_it_has_the_model(shared: Account, back: Back) -> None:
     shared.released(NEW)
     assert (back()[0], shared.serves, shared.stacks[SHARED]["Guarded"]) == (0, BAD, "yes")
