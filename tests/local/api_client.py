@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import json
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -28,10 +30,18 @@ class ApiClient:
 
     def ask(self) -> str:
         """Return the run that answered, or the status of what was no answer."""
-        request = AWSRequest("POST", self.url, data=self.body, headers={"Content-Type": "text/csv"})
-        SigV4Auth(Credentials("test", "test"), "execute-api", "us-east-1").add_auth(request)
-        reply = self.http.send(request.prepare())
+        reply = self._post(self.body, "text/csv")
         return reply.headers["X-Model-Run"] if reply.status_code == 200 else str(reply.status_code)
+
+    def predictions(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return what the API answers to rows; no predictions at all where it fails."""
+        reply = self._post(json.dumps(rows).encode(), "application/json")
+        return json.loads(reply.content)["predictions"] if reply.status_code == 200 else []
+
+    def _post(self, body: bytes, kind: str) -> Any:
+        request = AWSRequest("POST", self.url, data=body, headers={"Content-Type": kind})
+        SigV4Auth(Credentials("test", "test"), "execute-api", "us-east-1").add_auth(request)
+        return self.http.send(request.prepare())
 
     def asked(self, count: int) -> Counter[str]:
         """Send many requests and return how many each run answered."""
