@@ -154,11 +154,14 @@ class Project:
     def failure(self, run: str) -> tuple[str, str]:
         """Wait for a run's failure; return where it failed (Stage/Action) and why, as get-pipeline-state shows it."""
         assert self.ended(run) == "Failed"
+        details = self.pipeline.list_action_executions(pipelineName=self.name, filter={"pipelineExecutionId": run})
+        of_this_run = {detail["actionExecutionId"] for detail in details["actionExecutionDetails"]}
         state = json.loads(self.aws.run("aws", "codepipeline", "get-pipeline-state", "--name", self.name).stdout)
         [(place, why)] = [
             (f"{stage['stageName']}/{action['actionName']}", action["latestExecution"]["errorDetails"]["message"])
             for stage in state["stageStates"] if stage.get("latestExecution", {}).get("pipelineExecutionId") == run
-            for action in stage["actionStates"] if action.get("latestExecution", {}).get("status") == "Failed"]
+            for action in stage["actionStates"] if action.get("latestExecution", {}).get("status") == "Failed"
+            and action["latestExecution"]["actionExecutionId"] in of_this_run]
         return place, why
 
     def approval(self, run: str) -> dict:

@@ -241,18 +241,18 @@ def test_release_under_an_alarm(rehearsal: Rehearsal) -> None:
 
 def test_release_whose_stack_fails_half_way(rehearsal: Rehearsal) -> None:
     project = rehearsal.project
-    late = f"""
-  LateLogs: # exists already, and comes after the shift
-    Type: AWS::Logs::LogGroup
+    late = """
+  Late: # which the deploy role may not make, and which comes after the shift
+    Type: AWS::SSM::Parameter
     DependsOn: ApiAlias
-    Properties: {{LogGroupName: /aws/lambda/{project.name}-notice}}
+    Properties: {Name: /rehearsal, Type: String, Value: x}
 
 Outputs:
 """
     with rehearsal.fault("stack update fails half-way") as fault:
         run = rehearsal.push({"assets/deploy-model-prd.yml": replaced("\nOutputs:\n", late)})
         rehearsal.approve(run)
-        rehearsal.refused(fault, run, "DeployPrd/Api", "already exists", f"/aws/lambda/{project.name}-notice",
+        rehearsal.refused(fault, run, "DeployPrd/Api", "ssm:PutParameter", f"/aws/lambda/{project.name}-notice",
                           "CloudFormation, after the shift")
     assert not fault.row["failed"] and fault.row["new"] > 0
 
@@ -313,15 +313,14 @@ def test_release_beside_another(rehearsal: Rehearsal) -> None:
         rehearsal.approve(second)
         until(lambda: project.status(second) == "Succeeded", "the second release")
         until(lambda: rehearsal.client.asked(20) == {second: 20}, "all traffic on the second")
-        fault.ended("the stage's lock, CodeDeploy's limit", "one after the other; both Succeeded", second)
-    assert set(fault.row["failed"]) == {first}, "which is no failure: the first release answered in between"
-    fault.row["failed"].clear()
+        fault.ended("the stage's lock, CodeDeploy's limit", "one after the other; both Succeeded")
+    assert not fault.row["failed"]
 
 
 def test_release_whose_clean_up_fails(rehearsal: Rehearsal) -> None:
     project, cloudformation = rehearsal.project, rehearsal.project.aws.client("cloudformation")
     with rehearsal.fault("clean-up failing after success") as fault:
-        run = rehearsal.push({"model/config.yml": replaced("  strategy: canary", "  bake_hours: 0\n  strategy: canary")})
+        run = rehearsal.push({"model/config.yml": replaced("  bake_hours: 24", "  bake_hours: 0")})
         old = f"{project.name}-{fault.before[:8]}-prd"
         with denied(rehearsal, "deploy", "sagemaker:DeleteEndpoint", "*"):
             rehearsal.approve(run)
@@ -330,7 +329,7 @@ def test_release_whose_clean_up_fails(rehearsal: Rehearsal) -> None:
             [stack] = cloudformation.describe_stacks(StackName=old)["Stacks"]
             assert stack["StackStatus"] == "DELETE_FAILED"
         assert rehearsal.client.asked(50) == {run: 50}
-        fault.ended("the retirement", "the new version serves; what is left over is mailed and tried again", run)
+        fault.ended("the retirement", "the new version serves; what is left over is mailed and tried again")
     assert not fault.row["failed"]
 
 
@@ -361,20 +360,20 @@ def test_release_while_the_old_one_scales_out(rehearsal: Rehearsal) -> None:
         assert instances(f"{project.name}-{run[:8]}-p") >= instances(old) == 4
         until(lambda: project.status(run) == "Succeeded", "the release")
         until(lambda: rehearsal.client.asked(20) == {run: 20}, "all traffic on the new one")
-        fault.ended("Capacity in the endpoint's stack, then the pre-traffic hook", "the new endpoint begins as large as the old one is", run)
+        fault.ended("Capacity in the endpoint's stack, then the pre-traffic hook", "the new endpoint begins as large as the old one is")
     assert not fault.row["failed"]
 
 
 def test_ten_thousand_requests_across_a_good_release(rehearsal: Rehearsal) -> None:
     project, client = rehearsal.project, rehearsal.client
     before = client.ask()
-    run = rehearsal.push({"model/config.yml": replaced("  minutes: 5", "  minutes: 25")})
+    run = rehearsal.push({"model/config.yml": replaced("  minutes: 5", "  minutes: 80")})
     project.approval(run)
     assert client.asked(2000) == {before: 2000}
     rehearsal.approve(run)
     rehearsal.shifting(run)
     began, shared = time.monotonic(), client.asked(3000)
-    assert time.monotonic() - began < 25, "the canary was over before the requests were"
+    assert time.monotonic() - began < 80, "the canary was over before the requests were"
     assert sum(shared.values()) == 3000 and set(shared) == {before, run}, shared
     assert (shared[run] - 300) ** 2 / (300 * 0.9) < 15.1, shared
     until(lambda: project.status(run) == "Succeeded", "the release")
