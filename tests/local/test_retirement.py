@@ -129,6 +129,7 @@ def test_the_clock_deletes_what_has_baked(
     until(lambda: not endpoints(project, broken_release), "the former endpoint's end, an hour's clock after it has baked")
     assert endpoints(project, former) == {"prd"}, "it bakes for the time of the run that took over from it"
     assert serving(aws, first_release) == run
+    project.stop(project.started_by(lambda: project.push(clone, {"model/config.yml": configuration})))
 
 
 def test_each_decision_is_in_the_functions_log(project: Project, former: str, broken_release: str) -> None:
