@@ -22,6 +22,10 @@ EXECUTION = "LifecycleEventHookExecutionId"
 OVER = ("LifecycleEventAlreadyCompletedException", "DeploymentDoesNotExistException")
 
 
+class NotYet(Exception):
+    """What is looked for may still come; whoever called calls again (Retry of the state machine)."""
+
+
 class Refused(Exception):
     """The version must not take traffic; the message says why and what to do."""
 
@@ -59,14 +63,16 @@ def release(environment: Mapping[str, str], deployment_id: str) -> Release:
 def answer(event: dict[str, Any], environment: Mapping[str, str], hook: str, checks: Checks) -> dict[str, str]:
     """Run ``checks`` (which return what they saw, or raise) and report; return what was reported.
 
-    An error of a check is a refusal, too: what cannot be proven takes no traffic. Only a report that CodeDeploy does not take
-    is raised, so that the hook runs again.
+    An error of a check is a refusal, too: what cannot be proven takes no traffic. Only NotYet, and a report that CodeDeploy does
+    not take, are raised, so that the hook runs again.
     """
     deployment, reason = event.get("DeploymentId", ""), ""
     try:
         seen, status = checks(release(environment, deployment)), "Succeeded"
     except Refused as refusal:
         seen, status, reason = "", "Failed", str(refusal)
+    except NotYet:
+        raise
     except Exception as error:  # whatever it is, the version is not proven
         seen, status, reason = "", "Failed", f"the check itself failed: {error!r}"
     report = {"hook": hook, "deployment": deployment, "run": environment.get("MODEL_RUN", ""), "status": status, "reason": reason or seen}

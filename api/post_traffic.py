@@ -12,13 +12,12 @@ from typing import Any
 
 from api import custom_resource, watch
 from api.lifecycle import EXECUTION, Refused, Release, answer, start
-from api.pause import within
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, str]:
     """Answer CodeDeploy, CloudFormation or the state machine; what is returned is for the log."""
     if "Watch" in event:
-        return watch.look(event["Watch"], within(context))
+        return watch.look(event["Watch"], event["Looks"])
     if "LifecycleEventHookExecutionId" in event:
         return begin(event)
     custom_resource.answer(event, lambda: without_deployment(event))

@@ -11,16 +11,16 @@ from datetime import datetime
 from typing import Any
 
 from api import scaling
-from api.lifecycle import Refused, Release, answer, check_endpoint, client, described
-from api.pause import Pause
+from api.lifecycle import NotYet, Refused, Release, answer, check_endpoint, client, described
 
 HOOK = "post-traffic"
+LOOKS = 21  # for a first capture, of which S3 may hear minutes late; the state machine's Retry makes as many
 
 
-def look(watch: dict[str, Any], pause: Pause) -> dict[str, str]:
-    """Judge the release that a watch is about, report, and let its endpoint scale in where it stays."""
+def look(watch: dict[str, Any], looks: int) -> dict[str, str]:
+    """Judge the release that a watch is about, report, and let its endpoint scale in where it stays; ``looks`` were in vain before."""
     environment = os.environ | {"ENDPOINT_NAME": watch["EndpointName"], "MODEL_RUN": watch["ModelRun"]}
-    report = answer(watch, environment, HOOK, lambda release: checks(release, pause))
+    report = answer(watch, environment, HOOK, lambda release: checks(release, looks))
     if stays(watch, report["status"]):
         changed = scaling.allow_scale_in(watch["EndpointName"], True)
         print(json.dumps({"level": "INFO", "scale in": changed}))
@@ -40,11 +40,11 @@ def deployment(deployment_id: str) -> dict[str, Any]:
     return found
 
 
-def checks(release: Release, pause: Pause) -> str:
-    """Return what was proven, or refuse."""
+def checks(release: Release, looks: int) -> str:
+    """Return what was proven, or refuse; raise NotYet where it may still come."""
     proven = [check_endpoint(release), quiet(release)]
     if release.capturing:
-        proven.append(captured(release, pause))
+        proven.append(captured(release, looks))
     return "; ".join(proven)
 
 
@@ -59,18 +59,19 @@ def quiet(release: Release) -> str:
     return f"none of {len(names)} alarms is on"
 
 
-def captured(release: Release, pause: Pause) -> str:
-    """Return the newest capture since the deployment began, or, without one, since the endpoint is there; refuse when none comes."""
+def captured(release: Release, looks: int) -> str:
+    """Return the newest capture since the deployment began, or, without one, since the endpoint is there; refuse when none has come."""
     if release.deployment_id:
         began = deployment(release.deployment_id)["createTime"]
     else:
         began = (described(release.endpoint_name) or {})["CreationTime"]
-    while not (key := newest_capture(release, began)):
-        if not pause():
-            name = release.endpoint_name
-            raise Refused(f"no capture of {name} since {began:%H:%M:%S %Z}, though it was asked: look for refused writes in "
-                          f"/aws/sagemaker/Endpoints/{name}; without captures drift goes unseen")
-    return f"the newest capture is {key}"
+    if key := newest_capture(release, began):
+        return f"the newest capture is {key}"
+    missing = f"no capture of {release.endpoint_name} since {began:%H:%M:%S %Z}"
+    if looks < LOOKS:
+        raise NotYet(missing)
+    raise Refused(f"{missing}, though it was asked: look for refused writes in /aws/sagemaker/Endpoints/{release.endpoint_name}; "
+                  "without captures drift goes unseen")
 
 
 def newest_capture(release: Release, began: datetime) -> str:

@@ -173,8 +173,10 @@ def test_all_that_a_release_needs_is_there_before_the_alias_moves() -> None:
 
 def test_a_watch_ends_before_codedeploys_hour() -> None:
     found = template(API)
-    seconds = found["Parameters"]["WatchSeconds"]["MaxValue"] + found["Resources"]["PostTrafficFunction"]["Properties"]["Timeout"]
-    assert seconds < 3600
+    look = found["Resources"]["WatchMachine"]["Properties"]["Definition"]["States"]["Look"]
+    [again] = [rule for rule in look["Retry"] if rule["ErrorEquals"] == ["NotYet"]]
+    looks = again["IntervalSeconds"] * again["MaxAttempts"]
+    assert found["Parameters"]["WatchSeconds"]["MaxValue"] + looks + found["Resources"]["PostTrafficFunction"]["Properties"]["Timeout"] < 3600
 
 
 def test_a_fault_keeps_its_status_and_names_the_request() -> None:
@@ -195,3 +197,10 @@ def test_the_api_function_may_ask_production_only() -> None:
     found = Evaluation(template(API), LONGEST).resources()["ApiRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
     asked = next(item["Resource"] for item in found if item["Action"] == "sagemaker:InvokeEndpoint")
     assert asked == f"arn:aws:sagemaker:us-east-1:123456789012:endpoint/{PREFIX}-*-p"
+
+
+def test_the_watch_looks_for_a_capture_as_often_as_the_function_lets_it() -> None:
+    look = template(API)["Resources"]["WatchMachine"]["Properties"]["Definition"]["States"]["Look"]
+    [again] = [rule for rule in look["Retry"] if rule["ErrorEquals"] == ["NotYet"]]
+    assert f"LOOKS = {again['MaxAttempts']} " in (ROOT / "api/watch.py").read_text()
+    assert look["Parameters"]["Payload"] == {"Watch.$": "$", "Looks.$": "$$.State.RetryCount"}

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from api import custom_resource, post_traffic
-from tests.unit.api.cloud import DEPLOYMENT, ENDPOINT, EVENT, LIVE, RUN, Cloud, context
+from api import custom_resource, lifecycle, post_traffic, watch
+from tests.unit.api.cloud import DEPLOYMENT, ENDPOINT, EVENT, LIVE, RUN, Cloud
 
 WATCH = {"Seconds": 600, "EndpointName": ENDPOINT, "ModelRun": RUN}
 NEW, OLD = ("new", timedelta(minutes=1)), ("old", timedelta(minutes=-1))
 
 
-def at_the_end(watch: dict[str, Any], *remaining: int) -> dict[str, str]:
-    return post_traffic.handler({"Watch": watch}, context(*remaining))
+def at_the_end(event: dict[str, Any], looks: int = 0) -> dict[str, str]:
+    return post_traffic.handler({"Watch": event, "Looks": looks}, None)
 
 
 def changed(event: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
@@ -30,18 +30,18 @@ def changed(event: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> tuple[str
 
 def test_the_hook_starts_the_watch_and_leaves_the_report_to_it(cloud: Cloud) -> None:
     cloud.starts("watch", DEPLOYMENT, WATCH | EVENT)
-    assert post_traffic.handler(EVENT, context()) == {"watch": f"watch {DEPLOYMENT} of {ENDPOINT} has begun"}
+    assert post_traffic.handler(EVENT, None) == {"watch": f"watch {DEPLOYMENT} of {ENDPOINT} has begun"}
 
 
 def test_a_hook_that_runs_again_starts_one_watch(cloud: Cloud) -> None:
     cloud.refuses("stepfunctions", "start_execution", "ExecutionAlreadyExists")
-    assert "watch" in post_traffic.handler(EVENT, context())
+    assert "watch" in post_traffic.handler(EVENT, None)
 
 
 def test_a_watch_that_cannot_be_started_is_a_refusal(cloud: Cloud) -> None:
     cloud.refuses("stepfunctions", "start_execution", "AccessDeniedException")
     cloud.refused()
-    assert "could not be started" in post_traffic.handler(EVENT, context())["reason"]
+    assert "could not be started" in post_traffic.handler(EVENT, None)["reason"]
 
 
 @pytest.mark.parametrize("request_type, shifting, starts", [
@@ -66,12 +66,11 @@ def test_captures_quiet_alarms_and_a_serving_endpoint_are_a_success_and_let_it_s
     cloud.describes()
     cloud.alarms()
     cloud.deployment()
-    cloud.lists(OLD)
     cloud.lists(OLD, ("same-second", timedelta(milliseconds=-500)))
     cloud.hears("Succeeded")
     cloud.deployment()
     cloud.scales(ENDPOINT, suspended=True, changes=True)
-    assert at_the_end(WATCH | EVENT, 60_000)["reason"].endswith("same-second")
+    assert at_the_end(WATCH | EVENT)["reason"].endswith("same-second")
 
 
 def test_an_alarm_that_is_on_is_a_refusal_with_its_reason(cloud: Cloud) -> None:
@@ -81,14 +80,22 @@ def test_an_alarm_that_is_on_is_a_refusal_with_its_reason(cloud: Cloud) -> None:
     assert f"{ENDPOINT}-latency: 1 datapoint was above" in at_the_end(WATCH | EVENT)["reason"]
 
 
-def test_no_capture_until_time_is_up_is_refused(cloud: Cloud) -> None:
+def test_a_capture_that_may_still_come_is_looked_for_again_and_nothing_is_reported(cloud: Cloud) -> None:
     cloud.describes()
     cloud.alarms()
     cloud.deployment()
     cloud.lists(OLD)
+    with pytest.raises(lifecycle.NotYet, match=f"no capture of {ENDPOINT}"):
+        at_the_end(WATCH | EVENT, watch.LOOKS - 1)
+
+
+def test_no_capture_at_the_last_look_is_refused(cloud: Cloud) -> None:
+    cloud.describes()
+    cloud.alarms()
+    cloud.deployment()
     cloud.lists(OLD)
     cloud.refused()
-    assert "no capture" in at_the_end(WATCH | EVENT, 60_000, 20_000)["reason"]
+    assert "no capture" in at_the_end(WATCH | EVENT, watch.LOOKS)["reason"]
 
 
 def test_without_capturing_none_is_wanted(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
