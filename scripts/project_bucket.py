@@ -19,5 +19,10 @@ class ProjectBucket:
 
     def auc(self, run: str) -> float:
         """Return the area under the curve that a run's model reached on its test data."""
-        found = self._s3.get_object(Bucket=self.name, Key=f"runs/{run}/evaluation/evaluation.json")["Body"].read()
-        return float(json.loads(found)["binary_classification_metrics"]["auc"]["value"])
+        found = json.loads(self.text(f"runs/{run}/evaluation/evaluation.json"))
+        return float(found["binary_classification_metrics"]["auc"]["value"])
+
+    def text(self, key: str) -> str:
+        """Return an object's text."""
+        content: bytes = self._s3.get_object(Bucket=self.name, Key=key)["Body"].read()
+        return content.decode()
