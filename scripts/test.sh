@@ -34,7 +34,7 @@ PYTHON=build/env/test/bin/python bash scripts/check.sh || status=1
 build/env/image/bin/python -m pytest tests/unit/container tests/unit/benchmarks -m "$serving" || status=1
 build/env/workflow/bin/python -m pytest tests/unit/model -m "$marks" || status=1
 build/env/test/bin/python -m pytest tests/unit/api tests/unit/custom_resource tests/unit/scripts tests/unit/test_docs.py tests/templates tests/local \
-  --numprocesses 2 --dist loadfile -m "$marks" "$@" || status=1
+  --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "$marks" "$@" || status=1
 if [ "$full" -eq 1 ]; then
   images=0
   bash scripts/test-images.sh || images=$?
