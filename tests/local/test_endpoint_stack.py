@@ -117,17 +117,24 @@ def test_an_endpoint_that_predicts_otherwise_than_training_is_gone_with_the_reas
 
 @pytest.fixture
 def three_live(project: Project) -> Iterator[None]:
-    """The live endpoint has one instance more than it is made with."""
+    """The live endpoint has one instance more than it is made with, and keeps it though nobody asks."""
     sagemaker, name = project.aws.client("sagemaker"), parameters(project, "prd")["EndpointName"]
+
+    def keep(kept: bool) -> None:
+        project.aws.client("application-autoscaling").register_scalable_target(
+            ServiceNamespace="sagemaker", ResourceId=f"endpoint/{name}/variant/AllTraffic",
+            ScalableDimension="sagemaker:variant:DesiredInstanceCount", SuspendedState={"DynamicScalingInSuspended": kept})
 
     def scale(count: int) -> None:
         sagemaker.update_endpoint_weights_and_capacities(
             EndpointName=name, DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": count}])
         until(lambda: endpoint(project, name)["EndpointStatus"] == "InService", f"{count} instances")
 
+    keep(True)
     scale(3)
     yield
     scale(2)
+    keep(False)
 
 
 def test_a_new_endpoint_begins_with_what_the_live_one_has_been_scaled_to(project: Project, deploy: Deploy, three_live: None) -> None:
