@@ -33,12 +33,12 @@ def _read_csv(text: str, schema: Schema) -> Columns:
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True) if row]
     except csv.Error as error:
         raise Refused(f"the body is no CSV: {error}") from None
-    if rows and _is_header(rows[0], schema):
+    if rows and is_header(rows[0], schema):
         return _named_columns([name.strip() for name in rows[0]], rows[1:], schema)
     return _ordered_columns(rows, schema.names)
 
 
-def _is_header(cells: list[str], schema: Schema) -> bool:
+def is_header(cells: list[str], schema: Schema) -> bool:
     """Tell whether a first row names columns: half of it must, and none of it may be a number unless names are."""
     known = sum(cell.strip() in schema.known for cell in cells)
     if 2 * known < len(cells):
