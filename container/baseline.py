@@ -1,18 +1,21 @@
 """Statistics of a data set and the constraints they suggest, in SageMaker Model Monitor's layout."""
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from container.encoding import Cell, Cells, is_missing, numbers
-from container.schema import Feature
+from container.columns import columns_of
+from container.description import Description
+from container.encoding import Cells, numbers
+from container.number_column import NumberColumn
+from container.schema import Feature, Problem, Schema
+from container.sketch import PARAMETERS
+from container.word_column import WordColumn
 
 BUCKETS = 10
-# Model Monitor's defaults. The sketch's k bounds how many values stand for a column's distribution.
-SKETCH = {"c": 0.64, "k": 2048.0}
-MONITORING = {
+# Model Monitor's defaults.
+MONITORING: dict[str, Any] = {
     "evaluate_constraints": "Enabled",
     "emit_metrics": "Enabled",
     "datatype_check_threshold": 1.0,
@@ -21,98 +24,83 @@ MONITORING = {
         "perform_comparison": "Enabled",
         "comparison_threshold": 0.1,
         "comparison_method": "Robust",
+        "categorical_comparison_threshold": 0.1,
+        "categorical_drift_method": "LInfinity",
     },
 }
 
 
-def statistics(columns: Sequence[Cells], features: Sequence[Feature]) -> dict[str, Any]:
-    """Return what statistics.json holds; columns stand in the order of the features."""
-    described = [
-        _numeric(feature.name, cells) if feature.type == "numeric" else _text(feature, cells)
-        for feature, cells in zip(features, columns, strict=True)
-    ]
-    return {"version": 0.0, "dataset": {"item_count": len(columns[0])}, "features": described}
+def described(columns: Sequence[Cells], features: Sequence[Feature]) -> Description:
+    """Return what rows show whose columns stand in the order of the features; refuse a cell that is no number where one must be."""
+    for feature, cells in zip(features, columns, strict=True):
+        if feature.type == "numeric":
+            numbers(cells, feature.name)
+    found = Description(features)
+    names = [feature.name for feature in features]
+    found.add(columns_of(dict(zip(names, columns, strict=True)), Schema(Problem("", ""), (), tuple(features))))
+    return found
 
 
-def _numeric(name: str, cells: Cells) -> dict[str, Any]:
-    values = numbers(cells, name)
-    present = np.sort(values[~np.isnan(values)])
-    integral = bool((present == np.floor(present)).all())
+def statistics(found: Description, features: Sequence[Feature]) -> dict[str, Any]:
+    """Return what statistics.json holds."""
+    entries = [_numeric(feature.name, found.numbers[feature.name], found.lacking[feature.name]) if feature.type == "numeric"
+               else _text(feature.name, found.words[feature.name], found.lacking[feature.name]) for feature in features]
+    return {"version": 0.0, "dataset": {"item_count": found.rows}, "features": entries}
+
+
+def _numeric(name: str, column: NumberColumn, lacking: int) -> dict[str, Any]:
+    integral = column.whole == column.present > 0
     return {
         "name": name,
-        "inferred_type": "Integral" if integral and len(present) else "Fractional",
+        "inferred_type": "Integral" if integral else "Fractional",
         "numerical_statistics": {
-            "common": {"num_present": len(present), "num_missing": len(values) - len(present)},
-            **(_moments(present) if len(present) else {}),
-            "distribution": {"kll": {"buckets": _buckets(present), "sketch": _sketch(present)}},
+            # Model Monitor knows no third kind of cell, so what is no number is missing.
+            "common": {"num_present": column.present, "num_missing": column.missing + column.strays + lacking},
+            # Ours: how many of the values are whole numbers.
+            "num_integral": column.whole,
+            **(_moments(column) if column.present else {}),
+            "distribution": {"kll": {"buckets": _buckets(column), "sketch": {"parameters": PARAMETERS, "data": column.sketch.written()}}},
         },
     }
 
 
-def _moments(present: np.ndarray) -> dict[str, float]:
-    return {
-        "mean": float(present.mean()),
-        "sum": float(present.sum()),
-        "std_dev": float(present.std()),
-        "min": float(present[0]),
-        "max": float(present[-1]),
-    }
+def _moments(column: NumberColumn) -> dict[str, float]:
+    return {"mean": column.mean, "sum": column.sum, "std_dev": column.std_dev, "min": column.low, "max": column.high}
 
 
-def _buckets(present: np.ndarray) -> list[dict[str, float]]:
+def _buckets(column: NumberColumn) -> list[dict[str, float]]:
     """Return counts over ranges of one width, as Model Monitor draws them."""
-    if not len(present):
+    if not column.present:
         return []
-    counts, edges = np.histogram(present, bins=BUCKETS)
-    return [
-        {"lower_bound": float(low), "upper_bound": float(high), "count": float(count)}
-        for low, high, count in zip(edges, edges[1:], counts, strict=False)
-    ]
+    values, weights = column.sketch.weighted()
+    counts, edges = np.histogram(values, bins=BUCKETS, range=(column.low, column.high), weights=weights)
+    return [{"lower_bound": float(low), "upper_bound": float(high), "count": float(count)}
+            for low, high, count in zip(edges, edges[1:], counts, strict=False)]
 
 
-def _sketch(ordered: np.ndarray) -> dict[str, Any]:
-    """Return ordered values in KLL's form: a value at level i stands for 2**i of them.
-
-    Up to k values all are kept. Of more, the middle of each run of 2**i is kept and the rest at
-    level 0, so a rank is wrong by at most half a run.
-    """
-    level = 0
-    while len(ordered) >> level > SKETCH["k"]:
-        level += 1
-    run = 1 << level
-    whole = len(ordered) // run * run
-    data: list[list[float]] = [[] for _ in range(level + 1)]
-    data[level] = ordered[:whole].reshape(-1, run)[:, (run - 1) // 2].tolist()
-    data[0] = data[0] + ordered[whole:].tolist()
-    return {"parameters": SKETCH, "data": data}
-
-
-def _text(feature: Feature, cells: Cells) -> dict[str, Any]:
-    counts = Counter(str(cell) for cell in cells if not _is_empty(cell, feature))
-    present = sum(counts.values())
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+def _text(name: str, column: WordColumn, lacking: int) -> dict[str, Any]:
+    ordered = sorted(column.counts.items(), key=lambda item: (-item[1], item[0]))
     return {
-        "name": feature.name,
+        "name": name,
         "inferred_type": "String",
         "string_statistics": {
-            "common": {"num_present": present, "num_missing": len(cells) - present},
-            "distinct_count": float(len(counts)),
-            "distribution": {"categorical": {"buckets": [{"value": v, "count": n} for v, n in ordered]}},
+            "common": {"num_present": column.present, "num_missing": column.missing + lacking},
+            "distinct_count": float(len(column.counts)),
+            "distribution": {"categorical": {"buckets": [{"value": value, "count": count} for value, count in ordered]}},
         },
     }
 
 
-def _is_empty(cell: Cell, feature: Feature) -> bool:
-    # As in encoding: NA may be a category, but is never a truth.
-    return is_missing(cell) if feature.type == "boolean" else cell in ("", None)
-
-
-def constraints(described: dict[str, Any]) -> dict[str, Any]:
-    """Return what constraints.json holds for these statistics."""
+def constraints(described: dict[str, Any], threshold: float | None = None) -> dict[str, Any]:
+    """Return what constraints.json holds for these statistics; a threshold replaces the distance that Model Monitor allows."""
+    monitoring: dict[str, Any] = MONITORING
+    if threshold is not None:
+        both = {"comparison_threshold": threshold, "categorical_comparison_threshold": threshold}
+        monitoring = MONITORING | {"distribution_constraints": {**MONITORING["distribution_constraints"], **both}}
     return {
         "version": 0.0,
         "features": [_constraint(feature) for feature in described["features"]],
-        "monitoring_config": MONITORING,
+        "monitoring_config": monitoring,
     }
 
 
