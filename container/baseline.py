@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from container.columns import columns_of
-from container.description import Description
+from container.description import Description, describe
 from container.encoding import Cells, numbers
 from container.number_column import NumberColumn
 from container.schema import Feature, Problem, Schema
@@ -35,10 +35,8 @@ def described(columns: Sequence[Cells], features: Sequence[Feature]) -> Descript
     for feature, cells in zip(features, columns, strict=True):
         if feature.type == "numeric":
             numbers(cells, feature.name)
-    found = Description(features)
-    names = [feature.name for feature in features]
-    found.add(columns_of(dict(zip(names, columns, strict=True)), Schema(Problem("", ""), (), tuple(features))))
-    return found
+    cells = {feature.name: column for feature, column in zip(features, columns, strict=True)}
+    return describe([columns_of(cells, Schema(Problem("", ""), (), tuple(features)))], features)
 
 
 def statistics(found: Description, features: Sequence[Feature]) -> dict[str, Any]:

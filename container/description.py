@@ -1,17 +1,18 @@
 """What rows have shown so far, column by column: parts of the data are described apart, even in other processes, and merged."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
+
+from container.columns import Columns
 from container.number_column import NumberColumn
 from container.reference import NumberReference, Reference
 from container.schema import Feature
 from container.word_column import WordColumn
 
-if TYPE_CHECKING:
-    from container.columns import Columns
-
+# Rows that are counted at once: sorting and looking up are cheaper for many.
+BULK = 131_072
 # Different names of columns that are no features; more are counted as the last of them.
 MOST_OTHERS = 1_000
 
@@ -33,20 +34,25 @@ class Description:
             else:
                 self.words[feature.name] = WordColumn(() if known is None or isinstance(known, NumberReference) else known.counts)
 
-    def add(self, columns: "Columns") -> None:
-        """Take in some rows."""
-        self.rows += columns.rows
-        for name, numbers in self.numbers.items():
-            if name in columns.numbers:
-                numbers.add(columns.numbers[name], columns.strays.get(name, 0))
-            else:
-                self.lacking[name] += columns.rows
+    def add(self, parts: Sequence[Columns]) -> None:
+        """Take in some rows, which may come in parts with columns of their own."""
+        self.rows += sum(part.rows for part in parts)
+        for name, column in self.numbers.items():
+            having = [part for part in parts if name in part.numbers]
+            if having:
+                column.add(np.concatenate([part.numbers[name] for part in having]), sum(part.strays.get(name, 0) for part in having))
+            self._count_lacking(name, parts, having)
         for name, words in self.words.items():
-            if name in columns.texts:
-                words.add(columns.texts[name])
-            else:
-                self.lacking[name] += columns.rows
-        self._count_others(dict.fromkeys(columns.others, columns.rows))
+            having = [part for part in parts if name in part.texts]
+            for part in having:
+                words.add(part.texts[name])
+            self._count_lacking(name, parts, having)
+        for part in parts:
+            self._count_others(dict.fromkeys(part.others, part.rows))
+
+    def _count_lacking(self, name: str, parts: Sequence[Columns], having: Sequence[Columns]) -> None:
+        if len(having) < len(parts):
+            self.lacking[name] += sum(part.rows for part in parts) - sum(part.rows for part in having)
 
     def merge(self, other: "Description") -> None:
         """Take in what other rows of the same features have shown."""
@@ -62,3 +68,16 @@ class Description:
         for name, count in counts.items():
             if name in self.others or len(self.others) < MOST_OTHERS:
                 self.others[name] += count
+
+
+def describe(columns: Iterable[Columns], features: Sequence[Feature], reference: Mapping[str, Reference] | None = None) -> Description:
+    """Return what rows show that come a few at a time."""
+    found, waiting, rows = Description(features, reference), [], 0
+    for part in columns:
+        waiting.append(part)
+        rows += part.rows
+        if rows >= BULK:
+            found.add(waiting)
+            waiting, rows = [], 0
+    found.add(waiting)
+    return found

@@ -1,39 +1,108 @@
-"""Monitor: `baseline` describes the data that a model was trained on, for later comparison.
+"""Monitor: tell whether captured data has drifted from what the model was trained on, and describe that beforehand.
 
-Reads processing/input/baseline/baseline.csv and processing/input/schema/schema.json; writes
+Without an argument it follows SageMaker's contract for a monitor of one's own (container/monitoring_job.py): it reads
+captures (or CSV files), the baseline's statistics.json and constraints.json, and, where they are there, schema/schema.json,
+config/config.json, ground_truth/ and evaluation/evaluation.json below processing/input. It writes
+statistics.json, constraints.json, constraint_violations.json and drift.json, and ends with 0 whatever it finds.
+
+`baseline` reads processing/input/baseline/baseline.csv and processing/input/schema/schema.json; writes
 statistics.json and constraints.json in the layout of SageMaker Model Monitor.
 """
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from container.baseline import constraints, statistics
+from container.aws_rule import aws_rule
+from container.baseline import constraints, described, statistics
+from container.captures import Seen, Task, captures, columns_of_all, csv_rows
+from container.description import describe
 from container.errors import CellRefused, Misused, Refused
-from container.paths import processing_input, processing_output, write_json
-from container.schema import read_schema
-from container.table import read_table
+from container.monitoring_job import MonitoringJob, features_of, monitoring_job, read_limits
+from container.paths import processing_input, processing_output, read_json, write_json
+from container.reference import read_references
+from container.schema import Schema, read_schema
+from container.verdict import TOO_FEW, Baseline, Limits, judge
+from container.violations import violations
 
 
 def main(arguments: list[str]) -> None:
     """Run the program's named command."""
-    if len(arguments) != 1 or arguments[0] not in COMMANDS:
-        raise Misused(f"usage: python -m container monitor {'|'.join(COMMANDS)}")
-    COMMANDS[arguments[0]]()
+    command = " ".join(arguments)
+    if command not in COMMANDS:
+        raise Misused(f"usage: python -m container monitor [{'|'.join(name for name in COMMANDS if name)}]")
+    COMMANDS[command]()
 
 
 def write_baseline() -> None:
     """Write the baseline's statistics and the constraints that they suggest."""
+    # A look needs no reader of tables.
+    from container.table import read_table
+
     schema = read_schema(processing_input("schema", "schema.json"))
     table = read_table(processing_input("baseline", "baseline.csv"))
     lacking = [name for name in schema.names if name not in table.names]
     if lacking or not len(table):
         raise Refused(f"{table.source}: {f'no column {lacking[0]!r}' if lacking else 'no rows'}; prepare writes it")
     try:
-        described = statistics(table.columns(schema.names), schema.features)
+        found = statistics(described(table.columns(schema.names), schema.features), schema.features)
     except CellRefused as error:
         raise table.located(error) from None
-    write_json(processing_output("baseline", "statistics.json"), described)
-    write_json(processing_output("baseline", "constraints.json"), constraints(described))
+    limits = read_limits(processing_input("config", "config.json"))
+    write_json(processing_output("baseline", "statistics.json"), found)
+    write_json(processing_output("baseline", "constraints.json"), constraints(found, limits.threshold))
     print(f"monitor: baseline of {len(table)} rows and {len(schema.features)} features")
 
 
-COMMANDS: dict[str, Callable[[], None]] = {"baseline": write_baseline}
+def look() -> None:
+    """Write what the captured data shows, and the verdict."""
+    job, limits = monitoring_job(os.environ), read_limits(processing_input("config", "config.json"))
+    rows, references = read_references(job.statistics)
+    schema = features_of(processing_input("schema", "schema.json"), references)
+    seen = Seen()
+    found = describe(columns_of_all(_tasks(job, schema), seen), schema.features, references)
+    if seen.unreadable and not found.rows:
+        raise Refused(f"none of {seen.unreadable} captured requests can be read; the first: {seen.faults[0]}")
+    judged = judge(found, Baseline(rows, references), schema.features, limits, aws_rule(read_json(job.constraints)))
+    judged |= {"window": {"start": job.start, "end": job.end}, "unreadable": seen.unreadable, "faults": seen.faults,
+               "synthetic": seen.synthetic, "model_quality": _quality(job, schema, limits)}
+    _write(job, statistics(found, schema.features), judged, limits)
+    _tell(judged)
+
+
+def _tasks(job: MonitoringJob, schema: Schema) -> Iterator[Task]:
+    if not job.data.is_dir():
+        raise Refused(f"{job.data} is missing; the job's inputs must bring what was captured")
+    return csv_rows(job.data, schema, job.has_header) if job.is_csv else captures(job.data, schema)
+
+
+def _quality(job: MonitoringJob, schema: Schema, limits: Limits) -> dict[str, Any] | None:
+    """Return how good the answers were for which the truth is known by now; None where none was brought."""
+    truths = processing_input("ground_truth")
+    if job.is_csv or not schema.problem.target or not truths.is_dir():
+        return None
+    # The metrics are loaded only where there is something to measure.
+    from container.model_quality import model_quality
+
+    return model_quality(truths, job.data, schema, processing_input("evaluation", "evaluation.json"), limits.false_alarms)
+
+
+def _write(job: MonitoringJob, described: dict[str, Any], judged: dict[str, Any], limits: Limits) -> None:
+    job.output.mkdir(parents=True, exist_ok=True)
+    write_json(job.output / "statistics.json", described)
+    write_json(job.output / "constraints.json", constraints(described, limits.threshold))
+    write_json(job.output / "constraint_violations.json", violations(judged))
+    write_json(job.output / "drift.json", judged)
+
+
+def _tell(judged: dict[str, Any]) -> None:
+    for feature in judged["features"]:
+        if feature["drifted"]:
+            worst = feature["checks"][0]
+            print(f"monitor: {feature['name']}: {worst['check']}: {worst['description']}")
+    needed = f" ({judged['rows_needed']} needed)" if judged["verdict"] == TOO_FEW else ""
+    print(f"monitor: {judged['rows']} rows, besides {judged['synthetic']} synthetic and {judged['unreadable']} unreadable requests: "
+          f"{judged['verdict']}{needed}")
+
+
+COMMANDS: dict[str, Callable[[], None]] = {"": look, "baseline": write_baseline}

@@ -2,12 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from container.columns import Texts
+from container.columns import Texts
 
 # Different texts beside the known ones. A column with more names rows; the rare ones are then counted together.
 MOST_WORDS = 100_000
@@ -23,7 +21,7 @@ class WordColumn:
         self.unlisted = 0
         self.missing = 0
 
-    def add(self, texts: "Texts") -> None:
+    def add(self, texts: Texts) -> None:
         """Take in some cells."""
         counts = np.bincount(texts.codes + 1, minlength=len(texts.words) + 1).tolist()
         self.missing += counts[0]
