@@ -49,7 +49,7 @@ def write_baseline() -> None:
     except CellRefused as error:
         raise table.located(error) from None
     limits = read_limits(processing_input("config", "config.json"))
-    write_json(processing_output("baseline", "statistics.json"), found)
+    write_json(processing_output("baseline", "statistics.json"), found, indent=None)
     write_json(processing_output("baseline", "constraints.json"), constraints(found, limits.threshold))
     print(f"monitor: baseline of {len(table)} rows and {len(schema.features)} features")
 
@@ -89,7 +89,7 @@ def _quality(job: MonitoringJob, schema: Schema, limits: Limits) -> dict[str, An
 
 def _write(job: MonitoringJob, described: dict[str, Any], judged: dict[str, Any], limits: Limits) -> None:
     job.output.mkdir(parents=True, exist_ok=True)
-    write_json(job.output / "statistics.json", described)
+    write_json(job.output / "statistics.json", described, indent=None)
     write_json(job.output / "constraints.json", constraints(described, limits.threshold))
     write_json(job.output / "constraint_violations.json", violations(judged))
     write_json(job.output / "drift.json", judged)

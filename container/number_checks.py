@@ -7,7 +7,7 @@ import numpy as np
 
 from container.number_column import NumberColumn
 from container.reference import NumberReference
-from container.rules import COMPLETENESS, DATA_TYPE, DRIFT, VALUES, Check, Counts, Rules
+from container.rules import COMPLETENESS, DATA_TYPE, DRIFT, VALUES, Check, Counts, Rules, novelty
 from container.significance import largest_distance, ranks, telling_distance
 
 # Parts of the column's chance of a false alarm. Distances see any difference, centre and spread see small ones earlier.
@@ -103,8 +103,7 @@ def _values(cells: Cells, column: NumberColumn, reference: NumberReference, rule
              f"of the training data's {100 * known / before:.3g}%.", DRIFT)
             for value, count, known in zip(reference.values, cells.sample[1::2], reference.counts, strict=True)]
     yield from rules.strongest("value", DRIFT, VALUE, each)
-    # A value that only one row has is as new to all other rows as the values that come now.
-    counts = Counts(int(cells.sample[0::2].sum()), now, int((reference.counts == 1).sum()), before)
+    counts = novelty(int(cells.sample[0::2].sum()), now, reference.counts)
     text = f"{100 * counts.shares[1]:.3g}% of values are none of the {len(reference.values)} in the training data."
     yield rules.share("new values", VALUES, UNSEEN, counts, text, only_more=True)
 

@@ -41,6 +41,18 @@ class Counts:
         return self.reference_hits / max(self.reference_rows, 1), self.hits / max(self.rows, 1)
 
 
+def novelty(new: int, rows: int, known: np.ndarray, unlisted: int = 0) -> Counts:
+    """Return how many rows have a value that the training data has not, and how many of that are as new to its other rows.
+
+    Where values are many, new ones are no drift: a value that only one row of the training data has is as new to all
+    its others (known counts them by value). How many such rows there are is itself uncertain, the more so the more
+    values stand in two rows (Good and Turing), so they count as fewer rows than they are.
+    """
+    alone, twice = int((known == 1).sum()) + unlisted, int((known == 2).sum())
+    surer = alone / (alone + 2 * twice) if alone else 1.0
+    return Counts(new, rows, round(alone * surer), max(round((int(known.sum()) + unlisted) * surer), 1))
+
+
 @dataclass(frozen=True)
 class Check:
     """One answer about one column; p_value is adjusted for all that the look checks, effect and threshold are distances."""

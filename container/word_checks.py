@@ -9,12 +9,12 @@ import numpy as np
 from container.encoding import FALSE, TRUE, is_missing
 from container.number_checks import missing_check
 from container.reference import WordReference
-from container.rules import DATA_TYPE, DRIFT, VALUES, Check, Counts, Rules
+from container.rules import DATA_TYPE, DRIFT, VALUES, Check, Counts, Rules, novelty
 from container.significance import chi_square
 from container.word_column import WordColumn
 
 # Parts of the column's chance of a false alarm.
-DISTRIBUTION, CATEGORY, NEW, MISSING, TYPE = 0.3, 0.4, 0.1, 0.1, 0.1
+DISTRIBUTION, CATEGORY, NEW, MISSING, TYPE = 0.3, 0.5, 0.08, 0.08, 0.04
 # Categories that would have fewer rows in the smaller sample are compared as one.
 FEWEST_EXPECTED = 5
 
@@ -86,17 +86,9 @@ def _distribution(words: Words, rules: Rules) -> Check:
 
 
 def _new(words: Words, rules: Rules) -> Check:
-    """Return whether too many rows have a text that the training data has not.
-
-    Where texts are many, new ones are no drift: of the training data's own rows those are as new to the others whose
-    text is theirs alone. How many these are is itself uncertain, the more so the more texts stand in two rows (Good
-    and Turing), so they count as fewer rows than they are.
-    """
+    """Return whether too many rows have a text that the training data has not."""
     new = words.before == 0
-    alone = int((words.before == 1).sum()) + words.reference_unlisted
-    twice = int((words.before == 2).sum())
-    surer = alone / (alone + 2 * twice) if alone else 1.0
-    counts = Counts(int(words.now[new].sum()) + words.unlisted, words.rows, round(alone * surer), max(round(words.reference_rows * surer), 1))
+    counts = novelty(int(words.now[new].sum()) + words.unlisted, words.rows, words.before, words.reference_unlisted)
     example = next((f", such as {words.names[place]!r}" for place in np.flatnonzero(new)), "")
     text = (f"Categorical values requirement is not met. Expected match: {100 * (1 - counts.shares[0]):.6g}%. "
             f"Observed: Only {100 * (1 - counts.shares[1]):.6g}% of values are in the training data{example}.")
