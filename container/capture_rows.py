@@ -3,32 +3,26 @@
 import base64
 import binascii
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from container.capture_lines import Captured
 from container.errors import UnsupportedType
 from container.media import CSV, JSON, JSONLINES, read_content_type
 from container.request_csv import read_csv
 from container.request_json import read_json, read_json_lines
-from container.requests import Body, Read
+from container.requests import Bodies, Read
 from container.schema import Schema
 
-READERS: dict[str, Callable[[list[Body], Schema, bool, Read], None]] = {CSV: read_csv, JSON: read_json, JSONLINES: read_json_lines}
+Form = tuple[str | None, str]
+READERS: dict[str, Callable[[Bodies, Schema, bool, Read], None]] = {CSV: read_csv, JSON: read_json, JSONLINES: read_json_lines}
 # What an encoding says where no content type was observed.
 KINDS = {"CSV": CSV, "JSON": JSON}
 
 
-def read_requests(requests: Iterable[Captured], schema: Schema, with_ids: bool = False) -> Read:
+def read_requests(requests: list[Captured], schema: Schema, with_ids: bool = False) -> Read:
     """Return the requests' rows."""
     found = Read()
-    by_form: dict[tuple[str | None, str], list[Body]] = defaultdict(list)
-    for request in requests:
-        side = request.capture_data.endpoint_input
-        if side is None:
-            found.refuse([Body(request, "")], "no input was captured")
-        else:
-            by_form[side.observedContentType, side.encoding].append(Body(request, side.data))
-    for (header, encoding), bodies in by_form.items():
+    for (header, encoding), bodies in _by_form(requests, found).items():
         try:
             kind, charset = read_content_type(header or KINDS.get(encoding))
         except UnsupportedType as error:
@@ -38,11 +32,25 @@ def read_requests(requests: Iterable[Captured], schema: Schema, with_ids: bool =
     return found
 
 
-def _decoded(bodies: list[Body], charset: str, found: Read) -> list[Body]:
-    texts = []
-    for body in bodies:
+def _by_form(requests: list[Captured], found: Read) -> dict[Form, Bodies]:
+    """Return bodies by content type and encoding; mostly all are alike, which is found out faster than by sorting them."""
+    sides = [request.capture_data.endpoint_input for request in requests]
+    if None not in sides and len(forms := {(side.observedContentType, side.encoding) for side in sides}) == 1:
+        return {forms.pop(): Bodies(requests, [side.data for side in sides])}
+    by_form: dict[Form, Bodies] = defaultdict(Bodies)
+    for request, side in zip(requests, sides, strict=True):
+        if side is None:
+            found.faults.append((request, "no input was captured"))
+        else:
+            by_form[side.observedContentType, side.encoding].add(request, side.data)
+    return by_form
+
+
+def _decoded(bodies: Bodies, charset: str, found: Read) -> Bodies:
+    decoded = Bodies()
+    for request, text in bodies:
         try:
-            texts.append(Body(body.request, base64.b64decode(body.text, validate=True).decode(charset)))
+            decoded.add(request, base64.b64decode(text, validate=True).decode(charset))
         except (binascii.Error, UnicodeDecodeError) as error:
-            found.refuse([body], f"its base64 holds no text in {charset}: {error}")
-    return texts
+            found.faults.append((request, f"its base64 holds no text in {charset}: {error}"))
+    return decoded

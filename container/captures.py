@@ -3,7 +3,7 @@
 import csv
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from pyarrow import ArrowInvalid
 
+from container.answers import Answer, read_answers
 from container.blocks import Block, after_line, after_row, blocks
 from container.capture_lines import SYNTHETIC, captured, place_of
 from container.capture_rows import read_requests
@@ -32,12 +33,15 @@ class Seen:
     unreadable: int = 0
     # The first of these by name, with the reason.
     faults: list[str] = field(default_factory=list)
+    # The model's answers to the requests that were asked for.
+    answers: list[Answer] = field(default_factory=list)
 
     def add(self, other: "Seen") -> None:
         """Take in what another block held."""
         self.synthetic += other.synthetic
         self.unreadable += other.unreadable
         self.faults += other.faults[: NAMED - len(self.faults)]
+        self.answers += other.answers
 
 
 Found = tuple[list[Columns], Seen]
@@ -73,20 +77,23 @@ def _taken(future: "Future[tuple[list[Result], Seen]]", seen: Seen) -> list[Resu
     return results
 
 
-def captures(folder: Path, schema: Schema, with_ids: bool = False) -> Iterator[Task]:
-    """Yield tasks that read the requests in all capture files below a folder."""
+def captures(folder: Path, schema: Schema, with_ids: bool = False, answered: Set[str] = frozenset()) -> Iterator[Task]:
+    """Yield tasks that read the requests in all capture files below a folder, and the answers to those with the ids that are given."""
     for block in blocks(_files(folder, ".jsonl"), after_line):
-        yield partial(_read_captures, block, schema, with_ids)
+        yield partial(_read_captures, block, schema, with_ids, answered)
 
 
-def _read_captures(block: Block, schema: Schema, with_ids: bool) -> Found:
+def _read_captures(block: Block, schema: Schema, with_ids: bool, answered: Set[str]) -> Found:
     lines, faults = captured(block)
-    requests = [line for line in lines if not line.event_metadata.inference_id.startswith(SYNTHETIC)]
+    requests = lines
+    if SYNTHETIC.encode() in block.content:
+        requests = [line for line in lines if not line.event_metadata.inference_id.startswith(SYNTHETIC)]
     found = read_requests(requests, schema, with_ids)
-    named = [f"{place}: {reason}" for place, reason in faults.items()]
+    named = [f"{place}: {reason}" for place, reason in faults.items()][:NAMED]
     for request, reason in found.faults[: NAMED - len(named)]:
         named.append(f"{place_of(block, request.event_metadata.event_id)}: {reason}")
-    return found.columns, Seen(len(lines) - len(requests), len(faults) + len(found.faults), named[:NAMED])
+    answers = [answer for line in requests if line.event_metadata.id in answered for answer in read_answers(line, schema)] if answered else []
+    return found.columns, Seen(len(lines) - len(requests), len(faults) + len(found.faults), named, answers)
 
 
 def csv_rows(folder: Path, schema: Schema, has_header: bool = True) -> Iterator[Task]:

@@ -5,18 +5,21 @@ Arrow reads them as fast as CSV. What is more than that is read in Python.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
+from typing import Any
 
 import msgspec
 
 from container.capture_lines import Captured
 from container.columns import columns_of
 from container.encoding import plain_text
-from container.requests import Body, Read
+from container.requests import Bodies, Read
 from container.row_texts import Rows, typed_rows
 from container.schema import Schema
 
 Names = tuple[str, ...]
+Owned = tuple[Captured, Any]
 
 
 class Content(msgspec.Struct, gc=False):
@@ -32,10 +35,10 @@ LISTS, RECORDS = msgspec.json.Decoder(list[list]), msgspec.json.Decoder(list[dic
 FORMS = 'the body must be {"instances": [...]}, a list of records or {"columns": [...], "data": [...]}'
 
 
-def read_json(bodies: list[Body], schema: Schema, with_ids: bool, found: Read) -> None:
+def read_json(bodies: Bodies, schema: Schema, with_ids: bool, found: Read) -> None:
     """Add the rows of requests of any of JSON's forms."""
-    lists: dict[Names, list[Body]] = defaultdict(list)
-    records: list[Body] = []
+    lists: dict[Names, Bodies] = defaultdict(Bodies)
+    records = Bodies()
     own = tuple(schema.names)
     for request, text in bodies:
         try:
@@ -43,15 +46,18 @@ def read_json(bodies: list[Body], schema: Schema, with_ids: bool, found: Read) -
         except (msgspec.DecodeError, RecursionError) as error:
             found.faults.append((request, f"no JSON that has rows: {error}"))
             continue
-        for row in map(bytes, rows):
-            (records if row[:1] == b"{" else lists[names]).append(Body(request, row))
+        for row in rows:
+            plain = str(row, "utf-8")
+            (records if plain[:1] == "{" else lists[names]).add(request, plain)
     _read(lists, records, schema, with_ids, found)
 
 
-def read_json_lines(bodies: list[Body], schema: Schema, with_ids: bool, found: Read) -> None:
+def read_json_lines(bodies: Bodies, schema: Schema, with_ids: bool, found: Read) -> None:
     """Add the rows of requests with a record or a list on each line."""
-    rows = [Body(body.request, line.strip().encode()) for body in bodies for line in body.text.split("\n") if line.strip()]
-    lists, records = [row for row in rows if row.text[:1] != b"{"], [row for row in rows if row.text[:1] == b"{"]
+    lists, records = Bodies(), Bodies()
+    for request, text in bodies:
+        for line in filter(None, map(str.strip, text.split("\n"))):
+            (records if line[:1] == "{" else lists).add(request, line)
     _read({tuple(schema.names): lists}, records, schema, with_ids, found)
 
 
@@ -67,23 +73,22 @@ def _rows(text: str, own: Names) -> tuple[Names, Sequence[msgspec.Raw]]:
     return own, content.instances
 
 
-def _read(lists: dict[Names, list[Body]], records: list[Body], schema: Schema, with_ids: bool, found: Read) -> None:
+def _read(lists: dict[Names, Bodies], records: Bodies, schema: Schema, with_ids: bool, found: Read) -> None:
     for names, rows in lists.items():
         if len(set(names)) < len(names):
             found.refuse(rows, "it names a column twice")
-        elif rows:
+        elif rows.texts:
             _read_lists(names, rows, schema, with_ids, found)
-    if records:
+    if records.texts:
         _read_records(records, schema, with_ids, found)
 
 
-def _read_lists(names: Names, rows: list[Body], schema: Schema, with_ids: bool, found: Read) -> None:
-    ids = [row.request.event_metadata.id for row in rows] if with_ids else None
-    fast = _as_csv(names, rows, schema, ids)
+def _read_lists(names: Names, rows: Bodies, schema: Schema, with_ids: bool, found: Read) -> None:
+    fast = _as_csv(names, rows.texts, schema, rows.ids if with_ids else None)
     if fast is not None:
-        found.add(fast, [row.request for row in rows] if fast.faults else ())
+        found.add(fast, rows.requests)
         return
-    by_length: dict[int, list[tuple[Captured, list[object]]]] = defaultdict(list)
+    by_length: dict[int, list[Owned]] = defaultdict(list)
     for request, cells in _decoded(rows, LISTS, found):
         if len(cells) < len(names):
             found.faults.append((request, f"{len(cells)} cells; there must be {len(names)}: {', '.join(names)}"))
@@ -95,9 +100,9 @@ def _read_lists(names: Names, rows: list[Body], schema: Schema, with_ids: bool, 
         found.columns.append(columns_of(cells, schema, _ids(alike) if with_ids else None))
 
 
-def _as_csv(names: Names, rows: list[Body], schema: Schema, ids: list[str] | None) -> Rows | None:
+def _as_csv(names: Names, rows: list[str], schema: Schema, ids: list[str] | None) -> Rows | None:
     """Return the rows as Arrow reads them, or nothing where that may not be what JSON means."""
-    content = b"\n".join([row.text for row in rows]).replace(b"]\n[", b"\n")
+    content = "\n".join(rows).encode().replace(b"]\n[", b"\n")
     inner = content[1:-1]
     if content[:1] != b"[" or any(mark in inner for mark in (b"\\", b"[", b"{")):
         return None
@@ -115,8 +120,8 @@ def _is_other(word: str) -> bool:
         return False
 
 
-def _read_records(rows: list[Body], schema: Schema, with_ids: bool, found: Read) -> None:
-    by_names: dict[Names, list[tuple[Captured, dict[str, object]]]] = defaultdict(list)
+def _read_records(rows: Bodies, schema: Schema, with_ids: bool, found: Read) -> None:
+    by_names: dict[Names, list[Owned]] = defaultdict(list)
     for request, record in _decoded(rows, RECORDS, found):
         by_names[tuple(record)].append((request, record))
     for names, alike in by_names.items():
@@ -124,17 +129,26 @@ def _read_records(rows: list[Body], schema: Schema, with_ids: bool, found: Read)
         found.columns.append(columns_of(cells, schema, _ids(alike) if with_ids else None))
 
 
-def _decoded(rows: list[Body], decoder: msgspec.json.Decoder, found: Read) -> Iterable[tuple[Captured, object]]:
+def _decoded(rows: Bodies, decoder: msgspec.json.Decoder, found: Read) -> Iterator[Owned]:
     """Yield rows as Python has them, with their requests; those of another kind are refused."""
+    decoded = _decoded_at_once(rows.texts, decoder)
+    for request, text, row in zip(rows.requests, rows.texts, decoded or repeat(None)):
+        try:
+            # A line may be several rows to JSON, which then stand in others' places.
+            (found_row,) = (row,) if decoded else decoder.decode(f"[{text}]")
+            yield request, found_row
+        except (msgspec.DecodeError, RecursionError, ValueError) as error:
+            found.faults.append((request, f"a row is neither a list nor a record: {error}"))
+
+
+def _decoded_at_once(texts: list[str], decoder: msgspec.json.Decoder) -> list[Any]:
+    """Return all rows, or none where one of them is not what it should be."""
     try:
-        yield from zip((row.request for row in rows), decoder.decode(b"[%b]" % b",".join([row.text for row in rows])), strict=True)
-    except (msgspec.DecodeError, RecursionError, ValueError):
-        for row in rows:
-            try:
-                yield row.request, decoder.decode(b"[%b]" % row.text)[0]
-            except (msgspec.DecodeError, RecursionError, ValueError) as error:
-                found.faults.append((row.request, f"a row is neither a list nor a record: {error}"))
+        rows = decoder.decode(f"[{','.join(texts)}]")
+    except (msgspec.DecodeError, RecursionError):
+        return []
+    return rows if len(rows) == len(texts) else []
 
 
-def _ids(rows: Iterable[tuple[Captured, object]]) -> list[str]:
+def _ids(rows: Iterable[Owned]) -> list[str]:
     return [request.event_metadata.id for request, _ in rows]

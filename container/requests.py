@@ -1,19 +1,33 @@
 """Captured requests, and what was read of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from container.capture_lines import Captured
 from container.columns import Columns
 from container.row_texts import Rows
 
 
-class Body(NamedTuple):
-    """A request and the text of its body, or of one row of it."""
+@dataclass
+class Bodies:
+    """Requests and, in a list beside them, the texts of their bodies or of one row each: pairs would cost more than reading them."""
 
-    request: Captured
-    text: str | bytes
+    requests: list[Captured] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+
+    def add(self, request: Captured, text: str) -> None:
+        """Take in one more."""
+        self.requests.append(request)
+        self.texts.append(text)
+
+    def __iter__(self) -> Iterator[tuple[Captured, str]]:
+        """Yield pairs."""
+        return zip(self.requests, self.texts, strict=True)
+
+    @property
+    def ids(self) -> list[str]:
+        """Return the requests' ids."""
+        return [request.event_metadata.id for request in self.requests]
 
 
 @dataclass
@@ -28,6 +42,6 @@ class Read:
         self.columns += rows.columns
         self.faults += [(owners[min(number, len(owners) - 1)], reason) for number, reason in rows.faults.items()]
 
-    def refuse(self, bodies: Iterable[Body], reason: str) -> None:
+    def refuse(self, bodies: Bodies, reason: str) -> None:
         """Take in requests that cannot be read."""
-        self.faults += [(body.request, reason) for body in bodies]
+        self.faults += [(request, reason) for request in bodies.requests]
