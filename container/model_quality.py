@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from container.ground_truth import Merged, merge
+from container.answers import Answer
+from container.ground_truth import Merged
 from container.metrics import Metrics, deviations, measure
 from container.paths import read_json
 from container.schema import Schema
@@ -27,16 +28,17 @@ FEWEST_ROWS = 100
 LEAST = 0.02
 
 
-def model_quality(truths: Path, captures: Path, schema: Schema, evaluation: Path, false_alarms: float) -> dict[str, Any]:
+def model_quality(merged: Merged, schema: Schema, evaluation: Path, false_alarms: float) -> dict[str, Any]:
     """Return what drift.json says of the model's quality."""
-    merged = merge(truths, captures, schema)
     kind = schema.problem.type
-    targets, scores = _arrays(merged, schema)
-    told = {"rows": len(targets), "unmatched": merged.unmatched, "unreadable": merged.unreadable}
-    if len(targets) < FEWEST_ROWS:
+    pairs = [pair for row in merged.rows if (pair := (_scores if schema.labels else _numbers)(*row, schema)) is not None]
+    told = {"rows": len(pairs), "unmatched": merged.unmatched, "unreadable": merged.unreadable + len(merged.rows) - len(pairs)}
+    if len(pairs) < FEWEST_ROWS:
         return told | {"verdict": "too few rows", "rows_needed": FEWEST_ROWS, "metrics": {}, "violations": []}
+    targets = np.array([target for target, _ in pairs], dtype=np.int64 if schema.labels else np.float64)
+    scores = np.array([score for _, score in pairs], dtype=np.float64)
     values, spreads = measure(targets, scores, kind), deviations(targets, scores, kind)
-    if kind != "regression" and (kind == "multiclass" or None in merged.probabilities):
+    if kind == "multiclass" or any(answer.probability is None for _, answer in merged.rows):
         values = {name: value for name, value in values.items() if name not in OF_PROBABILITIES}
     promised = read_json(evaluation).get(SECTIONS[kind], {}) if evaluation.exists() else {}
     metrics = {name: _compared(name, values, spreads, promised.get(name) or {}, kind, false_alarms) for name in values}
@@ -46,28 +48,19 @@ def model_quality(truths: Path, captures: Path, schema: Schema, evaluation: Path
                    "violations": [_violation(name, metrics[name], kind) for name in worse]}
 
 
-def _arrays(merged: Merged, schema: Schema) -> tuple[np.ndarray, np.ndarray]:
-    """Return targets and scores as container/metrics.py takes them; rows that cannot be scored count as unreadable."""
-    rows = list(zip(merged.truths, merged.labels, merged.probabilities, strict=True))
-    score = _score if schema.labels else _number
-    found = [pair for row in rows if (pair := score(*row, schema)) is not None]
-    merged.unreadable += len(rows) - len(found)
-    targets = np.array([target for target, _ in found], dtype=np.int64 if schema.labels else np.float64)
-    return targets, np.array([scores for _, scores in found], dtype=np.float64)
-
-
-def _score(truth: str, label: str | None, probability: float | None, schema: Schema) -> tuple[int, list[float]] | None:
-    if truth not in schema.labels or not (label in schema.labels or probability is not None):
+def _scores(truth: str, answer: Answer, schema: Schema) -> tuple[int, list[float]] | None:
+    """Return target and scores as container/metrics.py takes them; None for labels that the model does not know."""
+    if truth not in schema.labels or answer.label not in schema.labels:
         return None
-    target = schema.labels.index(truth)
-    if schema.problem.type == "binary" and probability is not None:
-        return target, [1 - probability, probability]
-    return target, [float(label == each) for each in schema.labels]
+    told = answer.probability
+    if schema.problem.type == "binary" and told is not None:
+        return schema.labels.index(truth), [1 - told, told]
+    return schema.labels.index(truth), [float(answer.label == label) for label in schema.labels]
 
 
-def _number(truth: str, label: str | None, _: float | None, __: Schema) -> tuple[float, float] | None:
+def _numbers(truth: str, answer: Answer, _: Schema) -> tuple[float, float] | None:
     try:
-        pair = float(truth), float(label or "")
+        pair = float(truth), float(answer.label)
     except ValueError:
         return None
     return pair if all(map(math.isfinite, pair)) else None

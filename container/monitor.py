@@ -18,6 +18,7 @@ from container.baseline import constraints, described, statistics
 from container.captures import Seen, Task, captures, columns_of_all, csv_rows
 from container.description import describe
 from container.errors import CellRefused, Misused, Refused
+from container.ground_truth import Truths, merge, read_truths
 from container.monitoring_job import MonitoringJob, features_of, monitoring_job, read_limits
 from container.paths import processing_input, processing_output, read_json, write_json
 from container.reference import read_references
@@ -59,32 +60,38 @@ def look() -> None:
     job, limits = monitoring_job(os.environ), read_limits(processing_input("config", "config.json"))
     rows, references = read_references(job.statistics)
     schema = features_of(processing_input("schema", "schema.json"), references)
-    seen = Seen()
-    found = describe(columns_of_all(_tasks(job, schema), seen), schema.features, references)
+    seen, truths = Seen(), _truths(job, schema)
+    found = describe(columns_of_all(_tasks(job, schema, truths), seen), schema.features, references)
     if seen.unreadable and not found.rows:
         raise Refused(f"none of {seen.unreadable} captured requests can be read; the first: {seen.faults[0]}")
     judged = judge(found, Baseline(rows, references), schema.features, limits, aws_rule(read_json(job.constraints)))
     judged |= {"window": {"start": job.start, "end": job.end}, "unreadable": seen.unreadable, "faults": seen.faults,
-               "synthetic": seen.synthetic, "model_quality": _quality(job, schema, limits)}
+               "synthetic": seen.synthetic, "model_quality": _quality(truths, seen, schema, limits)}
     _write(job, statistics(found, schema.features), judged, limits)
     _tell(judged)
 
 
-def _tasks(job: MonitoringJob, schema: Schema) -> Iterator[Task]:
+def _truths(job: MonitoringJob, schema: Schema) -> Truths | None:
+    """Return what turned out to be true; None where none was brought, or no answers are captured to compare it with."""
+    folder = processing_input("ground_truth")
+    return None if job.is_csv or not schema.problem.target or not folder.is_dir() else read_truths(folder)
+
+
+def _tasks(job: MonitoringJob, schema: Schema, truths: Truths | None) -> Iterator[Task]:
     if not job.data.is_dir():
         raise Refused(f"{job.data} is missing; the job's inputs must bring what was captured")
-    return csv_rows(job.data, schema, job.has_header) if job.is_csv else captures(job.data, schema)
+    if job.is_csv:
+        return csv_rows(job.data, schema, job.has_header)
+    return captures(job.data, schema, answered=truths.labels.keys() if truths else frozenset())
 
 
-def _quality(job: MonitoringJob, schema: Schema, limits: Limits) -> dict[str, Any] | None:
-    """Return how good the answers were for which the truth is known by now; None where none was brought."""
-    truths = processing_input("ground_truth")
-    if job.is_csv or not schema.problem.target or not truths.is_dir():
+def _quality(truths: Truths | None, seen: Seen, schema: Schema, limits: Limits) -> dict[str, Any] | None:
+    if truths is None:
         return None
     # The metrics are loaded only where there is something to measure.
     from container.model_quality import model_quality
 
-    return model_quality(truths, job.data, schema, processing_input("evaluation", "evaluation.json"), limits.false_alarms)
+    return model_quality(merge(truths, seen.answers), schema, processing_input("evaluation", "evaluation.json"), limits.false_alarms)
 
 
 def _write(job: MonitoringJob, described: dict[str, Any], judged: dict[str, Any], limits: Limits) -> None:

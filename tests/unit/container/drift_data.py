@@ -43,7 +43,7 @@ def bundled(name: str) -> tuple[Cells, Schema]:
     return cells, schema_of(cells, {})
 
 
-def made_up(seed: int = 0, rows: int = 6000) -> tuple[Cells, Schema]:
+def made_up(seed: int = 0, rows: int = 4000) -> tuple[Cells, Schema]:
     """Return columns of the kinds that break naive tests: ties, heavy tails, rare values, gaps, and texts that hardly ever repeat."""
     random = np.random.default_rng(seed)
     gaps = random.random(rows)
@@ -93,6 +93,13 @@ def verdict(baseline: Baseline, cells: Cells, schema: Schema, limits: Limits | N
     """Return what a look at the rows says."""
     found = describe([columns_of(cells, schema)], schema.features, baseline.columns)
     return judge(found, baseline, schema.features, limits or Limits(), AwsRule())
+
+
+def distance(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the largest difference between the shares of both up to any number."""
+    places = np.concatenate([first, second])
+    shares = [np.searchsorted(np.sort(column), places, side="right") / len(column) for column in (first, second)]
+    return float(np.abs(shares[0] - shares[1]).max())
 
 
 # Planted changes of churn: what each does to rows, of which the baseline's spread is known; and column and check that must be named.

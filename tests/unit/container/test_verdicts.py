@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from drift_data import CHANGES, DATA, Cells, baseline_of, churn, made_up, rows_of, schema_of, split, verdict
+from drift_data import CHANGES, DATA, Cells, baseline_of, churn, distance, made_up, rows_of, schema_of, split, verdict
 
 from container.schema import Schema
 from container.verdict import Limits
@@ -46,11 +46,11 @@ def test_at_most_one_in_a_hundred_of_a_thousand_random_splits_alarms(name: str):
 @pytest.mark.parametrize(("baseline_rows", "rows"), [(300, 1000), (300, 60_000), (20_000, 700)])
 def test_samples_of_very_different_sizes_are_no_drift(baseline_rows: int, rows: int):
     found = 0
-    for seed in range(100):
+    for seed in range(40):
         cells, schema = made_up(seed, baseline_rows + rows)
         before, now = rows_of(cells, slice(baseline_rows)), rows_of(cells, slice(baseline_rows, None))
         found += verdict(baseline_of(before, schema), now, schema)["verdict"] == "drift"
-    assert found <= 3
+    assert found <= 2
 
 
 def is_found(sample: tuple[Cells, Schema], change: str, seed: int) -> bool:
@@ -89,12 +89,6 @@ def test_swapped_columns_are_found_wherever_their_distributions_differ(sample):
                 named = {feature["name"] for feature in told["features"] if feature["drifted"]}
                 missed += [] if {first, second} <= named else [(first, second)]
     assert pairs > 50 and len(missed) <= (1 - FOUND) * pairs, missed
-
-
-def distance(first: np.ndarray, second: np.ndarray) -> float:
-    places = np.concatenate([first, second])
-    shares = [np.searchsorted(np.sort(column), places, side="right") / len(column) for column in (first, second)]
-    return float(np.abs(shares[0] - shares[1]).max())
 
 
 def test_too_few_rows_are_no_verdict(sample):
