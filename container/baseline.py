@@ -35,8 +35,8 @@ def described(columns: Sequence[Cells], features: Sequence[Feature]) -> Descript
     for feature, cells in zip(features, columns, strict=True):
         if feature.type == "numeric":
             numbers(cells, feature.name)
-    cells = {feature.name: column for feature, column in zip(features, columns, strict=True)}
-    return describe([columns_of(cells, Schema(Problem("", ""), (), tuple(features)))], features)
+    by_name: Any = {feature.name: cells for feature, cells in zip(features, columns, strict=True)}
+    return describe([columns_of(by_name, Schema(Problem("", ""), (), tuple(features)))], features)
 
 
 def statistics(found: Description, features: Sequence[Feature]) -> dict[str, Any]:

@@ -32,8 +32,8 @@ class Cells:
     @property
     def ranks(self) -> np.ndarray:
         """Return the mean rank of each cell's members in both samples together."""
-        both = self.sample + self.reference
-        return np.cumsum(both) - (both - 1) / 2
+        both: np.ndarray = self.sample + self.reference
+        return np.asarray(np.cumsum(both) - (both - 1) / 2)
 
 
 def cells_of(column: NumberColumn, reference: NumberReference) -> Cells | None:
@@ -65,10 +65,15 @@ def missing_check(missing: int, present: int, reference_missing: int, reference_
     """Return whether more, or fewer, cells hold no value."""
     counts = Counts(missing, missing + present, reference_missing, reference_rows)
     before, now = counts.shares
-    text = (f"Completeness requirement is not met. Expected completeness: {100 * (1 - before):.6g}%. "
-            f"Observed: Only {100 * (1 - now):.6g}% of data is present.") if now > before else (
+    text = (f"Completeness requirement is not met. Expected completeness: {percent(1 - before)}%. "
+            f"Observed: Only {percent(1 - now)}% of data is present.") if now > before else (
             f"Values are missing in {100 * now:.3g}% of rows; in the training data in {100 * before:.3g}%.")
     return rules.share("missing values", COMPLETENESS if now > before else DRIFT, weight, counts, text)
+
+
+def percent(share: float) -> float:
+    """Return a share as Model Monitor writes it: 100.0."""
+    return round(100 * share, 6)
 
 
 def _shape(cells: Cells, column: NumberColumn, reference: NumberReference, rules: Rules) -> Iterator[Check]:
@@ -113,7 +118,7 @@ def _types(column: NumberColumn, reference: NumberReference, rules: Rules) -> It
     expected = reference.inferred_type
     share = (column.whole if expected == "Integral" else column.present) / max(cells, 1)
     text = (f"Data type match requirement is not met. Expected data type: {expected}, Expected match: 100.0%. "
-            f"Observed: Only {100 * share:.6g}% of data is {expected}.")
+            f"Observed: Only {percent(share)}% of data is {expected}.")
     yield rules.share("type", DATA_TYPE, TYPE / 2, Counts(column.strays, cells, 0, reference.present), text, only_more=True)
     if reference.whole is None:
         return

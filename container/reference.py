@@ -67,8 +67,9 @@ def _numbers(feature: Mapping[str, Any]) -> NumberReference:
     values, places = np.unique(numbers, return_inverse=True)
     present = int(found["common"]["num_present"])
     whole = found.get("num_integral", present if feature["inferred_type"] == "Integral" else None)
-    return NumberReference(values, np.bincount(places, weights=weights, minlength=len(values)), present,
-                           int(found["common"]["num_missing"]), *(extremes or (0.0, 0.0)), whole)
+    counts = np.bincount(places, weights=weights, minlength=len(values))
+    low, high = extremes if extremes else (0.0, 0.0)
+    return NumberReference(values, counts, present, int(found["common"]["num_missing"]), low, high, whole)
 
 
 def _words(found: Mapping[str, Any]) -> WordReference:

@@ -21,7 +21,7 @@ def largest_distance(distance: float, first: int, second: int) -> float:
     root = distance * math.sqrt(_joint(first, second))
     if root < 0.2:
         return 1.0
-    total = sum((-1) ** (term - 1) * math.exp(-2 * (term * root) ** 2) for term in range(1, 101))
+    total = sum((1 if term % 2 else -1) * math.exp(-2 * (term * root) ** 2) for term in range(1, 101))
     return min(max(2 * total, 0.0), 1.0)
 
 
@@ -30,7 +30,7 @@ def telling_distance(chance: float, first: int, second: int) -> float:
     return math.sqrt(math.log(2 / max(chance, SMALLEST)) / (2 * _joint(first, second)))
 
 
-def _joint(first: int, second: int) -> float:
+def _joint(first: float, second: float) -> float:
     return first * second / (first + second)
 
 

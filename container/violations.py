@@ -21,4 +21,5 @@ def violations(judged: Mapping[str, Any]) -> dict[str, Any]:
 def _description(check: Mapping[str, Any]) -> str:
     if check["constraint_check_type"] != DRIFT:
         return str(check["description"])
-    return f"Baseline drift distance: {check['effect']} exceeds threshold: {check['threshold']}. {check['check'].capitalize()}: {check['description']}"
+    words = f"{check['check'].capitalize()}: {check['description']}"
+    return f"Baseline drift distance: {check['effect']} exceeds threshold: {check['threshold']}. {words}"

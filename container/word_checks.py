@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from container.encoding import FALSE, TRUE, is_missing
-from container.number_checks import missing_check
+from container.number_checks import missing_check, percent
 from container.reference import WordReference
 from container.rules import DATA_TYPE, DRIFT, VALUES, Check, Counts, Rules, novelty
 from container.significance import chi_square
@@ -90,15 +90,15 @@ def _new(words: Words, rules: Rules) -> Check:
     new = words.before == 0
     counts = novelty(int(words.now[new].sum()) + words.unlisted, words.rows, words.before, words.reference_unlisted)
     example = next((f", such as {words.names[place]!r}" for place in np.flatnonzero(new)), "")
-    text = (f"Categorical values requirement is not met. Expected match: {100 * (1 - counts.shares[0]):.6g}%. "
-            f"Observed: Only {100 * (1 - counts.shares[1]):.6g}% of values are in the training data{example}.")
+    text = (f"Categorical values requirement is not met. Expected match: {percent(1 - counts.shares[0])}%. "
+            f"Observed: Only {percent(1 - counts.shares[1])}% of values are in the training data{example}.")
     return rules.share("new categories", VALUES, NEW, counts, text, only_more=True)
 
 
 def _types(words: Words, rules: Rules) -> Check:
     counts = Counts(_numbers(words.sample), words.rows, _numbers(words.reference), words.reference_rows)
-    text = (f"Data type match requirement is not met. Expected data type: String, Expected match: {100 * (1 - counts.shares[0]):.6g}%. "
-            f"Observed: Only {100 * (1 - counts.shares[1]):.6g}% of data is String.")
+    text = (f"Data type match requirement is not met. Expected data type: String, Expected match: {percent(1 - counts.shares[0])}%. "
+            f"Observed: Only {percent(1 - counts.shares[1])}% of data is String.")
     return rules.share("type", DATA_TYPE, TYPE, counts, text)
 
 

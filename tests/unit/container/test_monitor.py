@@ -3,7 +3,7 @@
 import numpy as np
 from image_jobs import Job
 
-from container.baseline import constraints, statistics
+from container.baseline import constraints, described, statistics
 from container.schema import Feature
 
 
@@ -44,21 +44,21 @@ def test_constraints_follow_from_the_statistics(churn: Job):
 
 def test_missing_values_lower_completeness_and_negative_ones_are_noted():
     features = (Feature("x", "numeric"), Feature("k", "categorical", ("NA",)), Feature("b", "boolean"))
-    described = statistics([["-1", "", "2.5", "NA"], ["NA", "", "NA", "NA"], ["yes", "NA", "no", ""]], features)
-    assert [feature["completeness"] for feature in constraints(described)["features"]] == [0.5, 0.75, 0.5]
-    assert constraints(described)["features"][0]["num_constraints"] == {"is_non_negative": False}
+    found = statistics(described([["-1", "", "2.5", "NA"], ["NA", "", "NA", "NA"], ["yes", "NA", "no", ""]], features), features)
+    assert [feature["completeness"] for feature in constraints(found)["features"]] == [0.5, 0.75, 0.5]
+    assert constraints(found)["features"][0]["num_constraints"] == {"is_non_negative": False}
 
 
 def test_a_column_without_values_is_described_without_moments():
-    described = statistics([["", ""]], (Feature("x", "numeric"),))
-    found = described["features"][0]["numerical_statistics"]
+    features = (Feature("x", "numeric"),)
+    found = statistics(described([["", ""]], features), features)["features"][0]["numerical_statistics"]
     assert found["common"] == {"num_present": 0, "num_missing": 2} and "mean" not in found
 
 
 def test_the_sketch_stands_for_all_values_within_its_error():
     values = np.sort(np.random.default_rng(1).normal(size=10_001))
-    described = statistics([values.tolist()], (Feature("x", "numeric"),))
-    levels = described["features"][0]["numerical_statistics"]["distribution"]["kll"]["sketch"]["data"]
+    features = (Feature("x", "numeric"),)
+    levels = statistics(described([values.tolist()], features), features)["features"][0]["numerical_statistics"]["distribution"]["kll"]["sketch"]["data"]
     assert sum(len(level) << place for place, level in enumerate(levels)) == 10_001
     pairs = sorted((value, 1 << place) for place, level in enumerate(levels) for value in level)
     ranks = np.cumsum([weight for _, weight in pairs])
