@@ -12,6 +12,7 @@ from container.answers import Answer
 from container.ground_truth import Merged
 from container.metrics import Metrics, deviations, measure
 from container.paths import read_json
+from container.rules import DRIFT, Check, Rules
 from container.schema import Schema
 
 # The metrics that are judged, and which way is better; others are told only.
@@ -28,24 +29,32 @@ FEWEST_ROWS = 100
 LEAST = 0.02
 
 
-def model_quality(merged: Merged, schema: Schema, evaluation: Path, false_alarms: float) -> dict[str, Any]:
-    """Return what drift.json says of the model's quality."""
+def model_quality(merged: Merged, schema: Schema, evaluation: Path, rules: Rules) -> tuple[dict[str, Any], dict[str, Check]]:
+    """Return what drift.json says of the model's quality, and of each metric that became worse the check that found it."""
     kind = schema.problem.type
     pairs = [pair for row in merged.rows if (pair := (_scores if schema.labels else _numbers)(*row, schema)) is not None]
-    told = {"rows": len(pairs), "unmatched": merged.unmatched, "unreadable": merged.unreadable + len(merged.rows) - len(pairs)}
+    told = {"rows": len(pairs), "rows_needed": FEWEST_ROWS, "unmatched": merged.unmatched,
+            "unreadable": merged.unreadable + len(merged.rows) - len(pairs)}
     if len(pairs) < FEWEST_ROWS:
-        return told | {"verdict": "too few rows", "rows_needed": FEWEST_ROWS, "metrics": {}, "violations": []}
+        return told | {"verdict": "too few rows", "metrics": {}, "violations": []}, {}
+    values, spreads = _measured(pairs, schema, all(answer.probability is not None for _, answer in merged.rows))
+    promised = read_json(evaluation).get(SECTIONS[kind], {}) if evaluation.exists() else {}
+    checks = {name: check for name in JUDGED[kind] if (check := _check(name, values, spreads, promised.get(name) or {}, kind, rules))}
+    worse = {name: check for name, check in checks.items() if check.found}
+    verdict = "worse" if worse else "not worse" if checks else "nothing to compare with"
+    metrics = {name: {"value": value, "standard_deviation": spreads[name], "baseline": (promised.get(name) or {}).get("value"),
+                      "worse": name in worse} for name, value in values.items()}
+    return told | {"verdict": verdict, "metrics": metrics, "violations": [_violation(name, values[name], promised[name], kind) for name in worse]}, worse
+
+
+def _measured(pairs: list[Any], schema: Schema, are_told: bool) -> tuple[Metrics, Metrics]:
+    """Return metrics and their standard deviations; those of probabilities only where all were told."""
+    kind = schema.problem.type
     targets = np.array([target for target, _ in pairs], dtype=np.int64 if schema.labels else np.float64)
     scores = np.array([score for _, score in pairs], dtype=np.float64)
-    values, spreads = measure(targets, scores, kind), deviations(targets, scores, kind)
-    if kind == "multiclass" or any(answer.probability is None for _, answer in merged.rows):
-        values = {name: value for name, value in values.items() if name not in OF_PROBABILITIES}
-    promised = read_json(evaluation).get(SECTIONS[kind], {}) if evaluation.exists() else {}
-    metrics = {name: _compared(name, values, spreads, promised.get(name) or {}, kind, false_alarms) for name in values}
-    worse = [name for name, metric in metrics.items() if metric["worse"]]
-    verdict = "worse" if worse else "not worse" if promised else "nothing to compare with"
-    return told | {"verdict": verdict, "rows_needed": FEWEST_ROWS, "metrics": metrics,
-                   "violations": [_violation(name, metrics[name], kind) for name in worse]}
+    values = measure(targets, scores, kind)
+    unknown = set() if kind == "binary" and are_told else OF_PROBABILITIES
+    return {name: value for name, value in values.items() if name not in unknown}, deviations(targets, scores, kind)
 
 
 def _scores(truth: str, answer: Answer, schema: Schema) -> tuple[int, list[float]] | None:
@@ -66,23 +75,21 @@ def _numbers(truth: str, answer: Answer, _: Schema) -> tuple[float, float] | Non
     return pair if all(map(math.isfinite, pair)) else None
 
 
-def _compared(name: str, values: Metrics, spreads: Metrics, promised: Mapping[str, float | None], kind: str,
-              false_alarms: float) -> dict[str, Any]:
-    """Return a metric with what was promised; worse when that is improbable for a model that is as good as then."""
-    value, before = values[name], promised.get("value")
-    better = JUDGED[kind].get(name)
-    told = {"value": value, "standard_deviation": spreads[name], "baseline": before,
-            "baseline_standard_deviation": promised.get("standard_deviation"), "threshold": None, "worse": False}
-    if better is None or value is None or before is None:
-        return told
-    spread = math.hypot(spreads[name] or 0.0, promised.get("standard_deviation") or 0.0)
-    chance = NormalDist().inv_cdf(1 - false_alarms / len(JUDGED[kind]))
-    allowed = max(chance * spread, LEAST * (1 if better > 0 else abs(before)))
-    return told | {"threshold": before - better * allowed, "worse": better * (before - value) > allowed}
+def _check(name: str, values: Metrics, spreads: Metrics, promised: Mapping[str, float | None], kind: str, rules: Rules) -> Check | None:
+    """Return whether a metric is worse than chance allows a model that is as good as at its evaluation."""
+    value, before = values.get(name), promised.get("value")
+    if value is None or before is None:
+        return None
+    fall = JUDGED[kind][name] * (before - value)
+    spread = math.hypot(spreads[name] or 0.0, promised.get("standard_deviation") or 0.0) or 1e-9
+    least = LEAST * (1 if JUDGED[kind][name] > 0 else abs(before))
+    weight, normal = 1 / len(JUDGED[kind]), NormalDist()
+    telling = max(least, -spread * normal.inv_cdf(rules.chance(weight)))
+    text = f"Of answers whose truth is known {name} is {value:.4g}; at the model's evaluation it was {before:.4g}."
+    return rules.check("model quality", DRIFT, weight, normal.cdf(-fall / spread), max(fall, 0.0), telling, text, fall >= least)
 
 
-def _violation(name: str, metric: Mapping[str, Any], kind: str) -> dict[str, Any]:
+def _violation(name: str, value: float | None, promised: Mapping[str, float | None], kind: str) -> dict[str, Any]:
     """Return an entry in the form of Model Monitor's model quality reports."""
     check = "LessThanThreshold" if JUDGED[kind][name] > 0 else "GreaterThanThreshold"
-    return {"constraint_check_type": check, "metric_name": name,
-            "description": f"Metric {name} with {metric['value']} +/- {metric['standard_deviation']} was {check} '{metric['threshold']}'"}
+    return {"constraint_check_type": check, "metric_name": name, "description": f"Metric {name} with {value} was {check} '{promised['value']}'"}

@@ -22,8 +22,9 @@ from container.ground_truth import Truths, merge, read_truths
 from container.monitoring_job import MonitoringJob, features_of, monitoring_job, read_limits
 from container.paths import processing_input, processing_output, read_json, write_json
 from container.reference import read_references
+from container.rules import Check
 from container.schema import Schema, read_schema
-from container.verdict import TOO_FEW, Baseline, Limits, judge
+from container.verdict import TOO_FEW, Baseline, Limits, judge, rules_of
 from container.violations import violations
 
 
@@ -64,9 +65,10 @@ def look() -> None:
     found = describe(columns_of_all(_tasks(job, schema, truths), seen), schema.features, references)
     if seen.unreadable and not found.rows:
         raise Refused(f"none of {seen.unreadable} captured requests can be read; the first: {seen.faults[0]}")
-    judged = judge(found, Baseline(rows, references), schema.features, limits, aws_rule(read_json(job.constraints)))
+    quality, worse = _quality(truths, seen, schema, limits)
+    judged = judge(found, Baseline(rows, references), schema.features, limits, aws_rule(read_json(job.constraints)), worse)
     judged |= {"window": {"start": job.start, "end": job.end}, "unreadable": seen.unreadable, "faults": seen.faults,
-               "synthetic": seen.synthetic, "model_quality": _quality(truths, seen, schema, limits)}
+               "synthetic": seen.synthetic, "model_quality": quality}
     _write(job, statistics(found, schema.features), judged, limits)
     _tell(judged)
 
@@ -85,13 +87,14 @@ def _tasks(job: MonitoringJob, schema: Schema, truths: Truths | None) -> Iterato
     return captures(job.data, schema, answered=truths.labels.keys() if truths else frozenset())
 
 
-def _quality(truths: Truths | None, seen: Seen, schema: Schema, limits: Limits) -> dict[str, Any] | None:
+def _quality(truths: Truths | None, seen: Seen, schema: Schema, limits: Limits) -> tuple[dict[str, Any] | None, dict[str, Check]]:
     if truths is None:
-        return None
+        return None, {}
     # The metrics are loaded only where there is something to measure.
     from container.model_quality import model_quality
 
-    return model_quality(merge(truths, seen.answers), schema, processing_input("evaluation", "evaluation.json"), limits.false_alarms)
+    evaluation = processing_input("evaluation", "evaluation.json")
+    return model_quality(merge(truths, seen.answers), schema, evaluation, rules_of(schema.features, limits))
 
 
 def _write(job: MonitoringJob, described: dict[str, Any], judged: dict[str, Any], limits: Limits) -> None:

@@ -47,18 +47,6 @@ class NumberColumn:
         self.sum += total
         self.present = both
 
-    def merge(self, other: "NumberColumn") -> None:
-        """Take in what another part of the column has shown, counted at the same edges."""
-        self.missing += other.missing
-        self.strays += other.strays
-        if other.present:
-            self._add_moments(other.present, other.mean, other.squares, other.sum)
-        self.low, self.high = min(self.low, other.low), max(self.high, other.high)
-        self.whole += other.whole
-        self.at_most += other.at_most
-        self.below += other.below
-        self.sketch.merge(other.sketch)
-
     @property
     def std_dev(self) -> float:
         """Return the standard deviation of all values, as a population's."""

@@ -16,10 +16,10 @@ WRITTEN = 5_600
 class Sketch:
     """Numbers by level; all that is kept of a column of any length."""
 
-    def __init__(self, levels: list[np.ndarray] | None = None) -> None:
-        self.levels = levels or [np.empty(0)]
+    def __init__(self) -> None:
+        self.levels = [np.empty(0)]
         # Which of two neighbours rises is drawn, so that errors even out; the same data give the same sketch.
-        self._random = np.random.default_rng(len(self.levels))
+        self._random = np.random.default_rng(0)
 
     def add(self, ordered: np.ndarray) -> None:
         """Take in sorted numbers."""
@@ -29,12 +29,6 @@ class Sketch:
         chosen, rest = _middles(ordered, level)
         self._extend(level, chosen)
         self._extend(0, rest)
-        self._shrink()
-
-    def merge(self, other: "Sketch") -> None:
-        """Take in another sketch."""
-        for level, numbers in enumerate(other.levels):
-            self._extend(level, numbers)
         self._shrink()
 
     def _extend(self, level: int, numbers: np.ndarray) -> None:

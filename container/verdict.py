@@ -33,14 +33,22 @@ class Baseline:
     columns: Mapping[str, Reference]
 
 
-def judge(found: Description, baseline: Baseline, features: Sequence[Feature], limits: Limits, rule: AwsRule) -> dict[str, Any]:
-    """Return what drift.json says of the rows; without enough of them nothing is called drift, nor undrifted."""
-    # Columns that are no features are one more thing to be wrong about.
-    rules = Rules(limits.false_alarms, limits.least_effect, len(features) + 1)
+def rules_of(features: Sequence[Feature], limits: Limits) -> Rules:
+    """Return the rules of a look; columns that are no features, and the model's quality, are two more things to be wrong about."""
+    return Rules(limits.false_alarms, limits.least_effect, len(features) + 2)
+
+
+def judge(found: Description, baseline: Baseline, features: Sequence[Feature], limits: Limits, rule: AwsRule,
+          worse: Mapping[str, Check] | None = None) -> dict[str, Any]:
+    """Return what drift.json says of the rows; without enough of them nothing is called drift, nor undrifted.
+
+    worse names metrics of the model's quality with the checks that found them so.
+    """
+    rules = rules_of(features, limits)
     needed = rows_needed(len(features), baseline.rows, limits.false_alarms, limits.threshold)
     enough = found.rows >= needed
     judged = [_feature(feature, found, baseline, rules, rule) for feature in features]
-    entries = [entry if enough else entry | {"drifted": False} for entry in [*judged, *_others(found, baseline, rules)]]
+    entries = [entry if enough else entry | {"drifted": False} for entry in [*judged, *_others(found, baseline, rules), *_metrics(worse or {}, rules)]]
     drifted = any(entry["drifted"] for entry in entries)
     return {
         "rows": found.rows,
@@ -109,3 +117,9 @@ def _others(found: Description, baseline: Baseline, rules: Rules) -> list[dict[s
         if check.found:
             entries.append(_entry(name, "unknown", [check], {"distance": None, "threshold": rules.least, "flagged": True}))
     return entries
+
+
+def _metrics(worse: Mapping[str, Check], rules: Rules) -> list[dict[str, Any]]:
+    """Return an entry for each metric that became worse: to those who look, one more thing that drifted."""
+    absent = {"distance": None, "threshold": rules.least, "flagged": False}
+    return [_entry(name, "metric", [check], absent) for name, check in worse.items()]

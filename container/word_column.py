@@ -25,16 +25,7 @@ class WordColumn:
         """Take in some cells."""
         counts = np.bincount(texts.codes + 1, minlength=len(texts.words) + 1).tolist()
         self.missing += counts[0]
-        self._add(dict(zip(texts.words, counts[1:], strict=True)))
-
-    def merge(self, other: "WordColumn") -> None:
-        """Take in what another part of the column has shown."""
-        self.missing += other.missing
-        self.unlisted += other.unlisted
-        self._add(other.counts)
-
-    def _add(self, counts: dict[str, int]) -> None:
-        for word, count in counts.items():
+        for word, count in zip(texts.words, counts[1:], strict=True):
             if count:
                 self.counts[word] += count
         if len(self.counts) > len(self._known) + MOST_WORDS:
