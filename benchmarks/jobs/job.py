@@ -3,15 +3,15 @@
 import json
 import os
 import shutil
-import subprocess
 import time
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from benchmarks.jobs.rows import write_rows
-from benchmarks.serving.errors import BenchmarkError
+from benchmarks.serving.errors import BenchmarkError, TookTooLong
 from benchmarks.serving.model import CONFIG, HANDED_ON, PYTHON, ROOT
-from benchmarks.serving.processes import family, resident_mb
+from benchmarks.serving.processes import family, resident_mb, start, stop
 
 
 @dataclass(frozen=True)
@@ -39,23 +39,30 @@ def handed_on(base: Path) -> None:
         shutil.move(base / "processing" / "output" / output, target)
 
 
-def run(base: Path, program: str) -> Cost:
+def run(base: Path, program: str, *arguments: str, **variables: str) -> Cost:
     """Run a program; raises BenchmarkError with what it said when it fails."""
+    words = [str(PYTHON), "-m", "container", program, *arguments]
+    return cost_of(words, base / f"{program}.log", {"SAGEMAKER_BASE_DIR": str(base), **variables})
+
+
+def cost_of(words: list[str], log: Path, variables: dict[str, str], limit: float = inf) -> Cost:
+    """Run words; raises BenchmarkError when they fail or take more seconds than the limit."""
     began = time.perf_counter()
-    log = base / f"{program}.log"
     with log.open("wb") as out:
-        job = subprocess.Popen([PYTHON, "-m", "container", program], cwd=ROOT, stdout=out, stderr=out,
-                               env={**os.environ, "SAGEMAKER_BASE_DIR": str(base)})
+        job = start(words, {**os.environ, **variables}, ROOT, out)
     peak = 0.0
     while True:
         pid, status, usage = os.wait4(job.pid, os.WNOHANG)
         if pid:
             break
         peak = max(peak, resident_mb(family(job.pid)))
-        time.sleep(0.05)
+        if time.perf_counter() - began > limit:
+            stop(job)
+            raise TookTooLong(f"over {limit:.0f} s")
+        time.sleep(0.02)
     seconds = time.perf_counter() - began
     job.returncode = os.waitstatus_to_exitcode(status)
     if job.returncode:
-        raise BenchmarkError(f"python -m container {program} ended with {job.returncode}: {log.read_text()[-1500:].strip()}")
+        raise BenchmarkError(f"{' '.join(words[1:])} ended with {job.returncode}: {log.read_text()[-1500:].strip()}")
     # Sampling may miss a short peak of the program itself, which the system knows.
     return Cost(seconds, max(peak, usage.ru_maxrss * 1024 / 1e6))
