@@ -7,6 +7,8 @@ from html import escape
 import numpy as np
 
 WIDTH, HEIGHT, LEFT, BOTTOM, EDGE = 360, 300, 66, 44, 14
+# Of a picture with bars: the places for their names and values, and how many letters of a name are shown.
+NAMES, VALUES, LONGEST_NAME = 110, 44, 18
 COLOURS = ("#0a7d5a", "#c2571a", "#3b5bdb", "#8a3ffc", "#6b6b6b", "#b3261e")
 
 
@@ -61,6 +63,38 @@ def steps(title: str, x: Axis, y: Axis, series: Sequence[Series]) -> str:
             marks.append(f'<rect x="{_x(x, low):.1f}" y="{top:.1f}" width="{max(_x(x, high) - _x(x, low) - 1, 1):.1f}" '
                          f'height="{HEIGHT - BOTTOM - top:.1f}" fill="{_colour(place)}" fill-opacity=".55"/>')
     return _picture(title, x, y, marks, [each.name for each in series])
+
+
+def overlaid(title: str, x: Axis, y: Axis, below: Series, above: Series) -> str:
+    """Return two histograms over the same ranges, the second as an outline: xs are the edges, ys the heights."""
+    marks = []
+    for low, high, height in zip(below.xs, below.xs[1:], below.ys, strict=False):
+        marks.append(f'<rect x="{_x(x, low):.1f}" y="{_y(y, height):.1f}" width="{max(_x(x, high) - _x(x, low) - 1, 1):.1f}" '
+                     f'height="{_y(y, y.low) - _y(y, height):.1f}" fill="{_colour(0)}" fill-opacity=".35"/>')
+    corners = [(above.xs[0], y.low)]
+    for low, high, height in zip(above.xs, above.xs[1:], above.ys, strict=False):
+        corners += [(low, height), (high, height)]
+    points = " ".join(f"{_x(x, a):.1f},{_y(y, b):.1f}" for a, b in [*corners, (above.xs[-1], y.low)])
+    marks.append(f'<polyline points="{points}" fill="none" stroke="{_colour(1)}" stroke-width="2"/>')
+    return _picture(title, x, y, marks, [below.name, above.name])
+
+
+def pairs(title: str, names: Sequence[str], series: Sequence[tuple[str, Sequence[float]]]) -> str:
+    """Return a bar of each of the series for each name, with the value as a percentage."""
+    longest = max((value for _, values in series for value in values), default=0) or 1.0
+    thick, gap, space = 9, 8, WIDTH - NAMES - VALUES
+    step = thick * len(series) + gap
+    marks = []
+    for row, name in enumerate(names):
+        top = row * step + gap / 2
+        shown = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+        marks.append(f'<text x="{NAMES - 6}" y="{top + step / 2:.1f}" text-anchor="end"><title>{escape(name)}</title>{escape(shown)}</text>')
+        for place, (_, values) in enumerate(series):
+            width, y = values[row] / longest * space, top + place * thick
+            marks.append(f'<rect x="{NAMES}" y="{y:.1f}" width="{width:.1f}" height="{thick - 1}" fill="{_colour(place)}" fill-opacity="{0.45 if not place else 0.9}"/>'
+                         f'<text x="{NAMES + width + 4:.1f}" y="{y + thick - 1:.1f}" class="small">{100 * values[row]:.3g} %</text>')
+    return (f'<figure><figcaption>{escape(title)}</figcaption><svg viewBox="0 0 {WIDTH} {max(len(names), 1) * step}" role="img" '
+            f'aria-label="{escape(title)}">{"".join(marks)}</svg>{_legend([name for name, _ in series])}</figure>')
 
 
 def _picture(title: str, x: Axis, y: Axis, marks: list[str], names: list[str]) -> str:

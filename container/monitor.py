@@ -3,7 +3,7 @@
 Without an argument it follows SageMaker's contract for a monitor of one's own (container/monitoring_job.py): it reads
 captures (or CSV files), the baseline's statistics.json and constraints.json, and, where they are there, schema/schema.json,
 config/config.json, ground_truth/ and evaluation/evaluation.json below processing/input. It writes
-statistics.json, constraints.json, constraint_violations.json and drift.json, and ends with 0 whatever it finds.
+statistics.json, constraints.json, constraint_violations.json, drift.json and report.html, and ends with 0 whatever it finds.
 
 `baseline` reads processing/input/baseline/baseline.csv and processing/input/schema/schema.json; writes
 statistics.json and constraints.json in the layout of SageMaker Model Monitor.
@@ -17,6 +17,7 @@ from container.aws_rule import aws_rule
 from container.baseline import constraints, described, statistics
 from container.captures import Seen, Task, captures, columns_of_all, csv_rows
 from container.description import describe
+from container.drift_page import render
 from container.errors import CellRefused, Misused, Refused
 from container.ground_truth import Truths, merge, read_truths
 from container.monitoring_job import MonitoringJob, features_of, monitoring_job, read_limits
@@ -70,6 +71,8 @@ def look() -> None:
     judged |= {"window": {"start": job.start, "end": job.end}, "unreadable": seen.unreadable, "faults": seen.faults,
                "synthetic": seen.synthetic, "model_quality": quality}
     _write(job, statistics(found, schema.features), judged, limits)
+    page = render(judged, found, references, os.environ.get("sagemaker_endpoint_name"))
+    (job.output / "report.html").write_text(page, encoding="utf-8")
     _tell(judged)
 
 
