@@ -3,26 +3,37 @@
 import csv
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from pyarrow import ArrowInvalid
 
 from container.answers import Answer, read_answers
-from container.blocks import Block, after_line, after_row, blocks
-from container.capture_lines import SYNTHETIC, captured, place_of
+from container.blocks import Block, Position, blocks, rest_of_line, rest_of_row
+from container.capture_lines import SYNTHETIC, Lines, captured
 from container.capture_rows import read_requests
 from container.columns import Columns
+from container.requests import Read
 from container.row_texts import read_rows
 from container.schema import Schema
 
 Result = TypeVar("Result")
 NAMED = 20
+
+
+class Found(NamedTuple):
+    """What a block held: columns, requests of the project's own, what could not be read (some of it by its place), answers."""
+
+    columns: list[Columns]
+    synthetic: int = 0
+    unreadable: int = 0
+    faults: Sequence[tuple[Position, str]] = ()
+    answers: Sequence[Answer] = ()
 
 
 @dataclass
@@ -36,15 +47,14 @@ class Seen:
     # The model's answers to the requests that were asked for.
     answers: list[Answer] = field(default_factory=list)
 
-    def add(self, other: "Seen") -> None:
+    def add(self, found: Found) -> None:
         """Take in what another block held."""
-        self.synthetic += other.synthetic
-        self.unreadable += other.unreadable
-        self.faults += other.faults[: NAMED - len(self.faults)]
-        self.answers += other.answers
+        self.synthetic += found.synthetic
+        self.unreadable += found.unreadable
+        self.faults += [f"{place}: {reason}" for place, reason in found.faults[: NAMED - len(self.faults)]]
+        self.answers += found.answers
 
 
-Found = tuple[list[Columns], Seen]
 Task = Callable[[], Found]
 
 
@@ -56,12 +66,12 @@ def columns_of_all(tasks: Iterable[Task], seen: Seen) -> Iterator[Columns]:
 def summaries(tasks: Iterable[Task], summarize: Callable[[Columns], Result], seen: Seen) -> Iterator[Result]:
     """Yield in order what summarize, which runs in several threads at once, makes of the columns that tasks read."""
 
-    def work(task: Task) -> tuple[list[Result], Seen]:
-        columns, came_upon = task()
-        return [summarize(each) for each in columns], came_upon
+    def work(task: Task) -> tuple[list[Result], Found]:
+        found = task()
+        return [summarize(each) for each in found.columns], found._replace(columns=[])
 
     cores = os.cpu_count() or 1
-    waiting: deque[Future[tuple[list[Result], Seen]]] = deque()
+    waiting: deque[Future[tuple[list[Result], Found]]] = deque()
     with ThreadPoolExecutor(cores) as pool:
         for task in tasks:
             waiting.append(pool.submit(work, task))
@@ -71,36 +81,43 @@ def summaries(tasks: Iterable[Task], summarize: Callable[[Columns], Result], see
             yield from _taken(waiting.popleft(), seen)
 
 
-def _taken(future: "Future[tuple[list[Result], Seen]]", seen: Seen) -> list[Result]:
-    results, came_upon = future.result()
-    seen.add(came_upon)
+def _taken(future: "Future[tuple[list[Result], Found]]", seen: Seen) -> list[Result]:
+    results, found = future.result()
+    seen.add(found)
     return results
 
 
 def captures(folder: Path, schema: Schema, with_ids: bool = False, answered: Set[str] = frozenset()) -> Iterator[Task]:
     """Yield tasks that read the requests in all capture files below a folder, and the answers to those with the ids that are given."""
-    for block in blocks(_files(folder, ".jsonl"), after_line):
+    for block in blocks(_files(folder, ".jsonl"), rest_of_line):
         yield partial(_read_captures, block, schema, with_ids, answered)
 
 
 def _read_captures(block: Block, schema: Schema, with_ids: bool, answered: Set[str]) -> Found:
-    lines, faults = captured(block)
-    requests = lines
+    lines = captured(block.content)
+    requests = lines.requests
     if SYNTHETIC.encode() in block.content:
-        requests = [line for line in lines if not line.event_metadata.inference_id.startswith(SYNTHETIC)]
-    found = read_requests(requests, schema, with_ids)
-    named = [f"{place}: {reason}" for place, reason in faults.items()][:NAMED]
-    for request, reason in found.faults[: NAMED - len(named)]:
-        named.append(f"{place_of(block, request.event_metadata.event_id)}: {reason}")
-    answers = [answer for line in requests if line.event_metadata.id in answered for answer in read_answers(line, schema)] if answered else []
-    return found.columns, Seen(len(lines) - len(requests), len(faults) + len(found.faults), named, answers)
+        requests = [request for request in requests if not request.event_metadata.inference_id.startswith(SYNTHETIC)]
+    read = read_requests(requests, schema, with_ids)
+    answers = [answer for request in requests if request.event_metadata.id in answered for answer in read_answers(request, schema)] if answered else []
+    return Found(read.columns, len(lines.requests) - len(requests), len(lines.faults) + len(read.faults), _named(block, lines, read), answers)
+
+
+def _named(block: Block, lines: Lines, read: Read) -> list[tuple[Position, str]]:
+    """Return some faults by their places in their files."""
+    faults = [*islice(lines.faults.items(), NAMED)]
+    for request, reason in read.faults[: NAMED - len(faults)]:
+        # The very request: two may be alike.
+        place = next(place for place, other in enumerate(lines.requests) if other is request)
+        faults.append((lines.numbers[place], reason))
+    return [(block.line(number), reason) for number, reason in sorted(faults)]
 
 
 def csv_rows(folder: Path, schema: Schema, has_header: bool = True) -> Iterator[Task]:
     """Yield tasks that read all CSV files below a folder; without a header their columns are the features in order."""
     for name, path in _files(folder, ".csv"):
         names = _header(path) if has_header else schema.names
-        for block in blocks([(name, path)], after_row, first_line=2 if has_header else 1):
+        for block in blocks([(name, path)], rest_of_row, first_line=2 if has_header else 1):
             yield partial(_read_csv, block, names, schema)
 
 
@@ -116,8 +133,8 @@ def _read_csv(block: Block, names: list[str], schema: Schema) -> Found:
         # Bytes that are no UTF-8 spoil their cell, not the block.
         rows = read_rows(block.content.decode(errors="replace").encode(), names, schema)
     # Where cells hold line ends, a row's line is later than this.
-    named = [f"{block.place(number)}: {reason}" for number, reason in islice(rows.faults.items(), NAMED)]
-    return rows.columns, Seen(0, len(rows.faults), named)
+    named = [(block.line(number), reason) for number, reason in islice(rows.faults.items(), NAMED)]
+    return Found(rows.columns, 0, len(rows.faults), named)
 
 
 def _files(folder: Path, suffix: str) -> Iterator[tuple[str, Path]]:
