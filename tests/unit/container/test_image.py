@@ -59,7 +59,7 @@ def test_protobuf_stays_where_the_default_model_converts():
 
 
 def test_the_programs_import_nothing_outside_their_folder_but_requirements():
-    allowed = {"container", "numpy", "pyarrow", "sklearn", "skops", "skl2onnx", "onnxruntime", "flask", "gunicorn", "werkzeug"}
+    allowed = {"container", "msgspec", "numpy", "pyarrow", "sklearn", "skops", "skl2onnx", "onnxruntime", "flask", "gunicorn", "werkzeug"}
     for path in (ROOT / "container").glob("*.py"):
         for module in re.findall(r"^\s*(?:from|import) (\w+)", path.read_text(), re.MULTILINE):
             assert module in allowed or module in __import__("sys").stdlib_module_names, f"{path.name}: {module}"

@@ -8,7 +8,7 @@ from image_jobs import Job
 from container.__main__ import main
 
 
-@pytest.mark.parametrize("arguments", [[], ["predict"], ["prepare", "more"], ["monitor"], ["monitor", "nothing"]])
+@pytest.mark.parametrize("arguments", [[], ["predict"], ["prepare", "more"], ["monitor", "nothing"], ["monitor", "baseline", "more"]])
 def test_a_wrong_call_says_how_to_call_and_exits_2(arguments, capsys):
     assert main(arguments) == 2
     assert "usage: python -m container" in capsys.readouterr().err
