@@ -83,7 +83,8 @@ def finite(values: np.ndarray) -> tuple[np.ndarray, int]:
 
 def _coded(cells: Sequence[Cell]) -> tuple[np.ndarray, list[str]]:
     places: dict[str, int] = {}
-    codes = np.fromiter((places.setdefault(plain_text(cell), len(places)) for cell in cells), dtype=np.int32, count=len(cells))
+    texts = cells if {*map(type, cells)} <= {str} else map(plain_text, cells)
+    codes = np.fromiter((places.setdefault(text, len(places)) for text in texts), dtype=np.int32, count=len(cells))
     return codes, list(places)
 
 
