@@ -18,7 +18,7 @@ class Side(msgspec.Struct, gc=False, frozen=True):
 
     data: str
     encoding: str = ""
-    observedContentType: str | None = None  # noqa: N815  (SageMaker's name)
+    observedContentType: str | None = None
 
 
 class Sides(msgspec.Struct, gc=False, frozen=True, rename="camel"):

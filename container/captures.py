@@ -3,7 +3,8 @@
 import csv
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -87,13 +88,13 @@ def _taken(future: "Future[tuple[list[Result], Found]]", seen: Seen) -> list[Res
     return results
 
 
-def captures(folder: Path, schema: Schema, with_ids: bool = False, answered: Set[str] = frozenset()) -> Iterator[Task]:
+def captures(folder: Path, schema: Schema, with_ids: bool = False, answered: AbstractSet[str] = frozenset()) -> Iterator[Task]:
     """Yield tasks that read the requests in all capture files below a folder, and the answers to those with the ids that are given."""
     for block in blocks(_files(folder, ".jsonl"), rest_of_line):
         yield partial(_read_captures, block, schema, with_ids, answered)
 
 
-def _read_captures(block: Block, schema: Schema, with_ids: bool, answered: Set[str]) -> Found:
+def _read_captures(block: Block, schema: Schema, with_ids: bool, answered: AbstractSet[str]) -> Found:
     lines = captured(block.content)
     requests = lines.requests
     if SYNTHETIC.encode() in block.content:

@@ -91,7 +91,8 @@ def pairs(title: str, names: Sequence[str], series: Sequence[tuple[str, Sequence
         marks.append(f'<text x="{NAMES - 6}" y="{top + step / 2:.1f}" text-anchor="end"><title>{escape(name)}</title>{escape(shown)}</text>')
         for place, (_, values) in enumerate(series):
             width, y = values[row] / longest * space, top + place * thick
-            marks.append(f'<rect x="{NAMES}" y="{y:.1f}" width="{width:.1f}" height="{thick - 1}" fill="{_colour(place)}" fill-opacity="{0.45 if not place else 0.9}"/>'
+            marks.append(f'<rect x="{NAMES}" y="{y:.1f}" width="{width:.1f}" height="{thick - 1}" fill="{_colour(place)}" '
+                         f'fill-opacity="{0.9 if place else 0.45}"/>'
                          f'<text x="{NAMES + width + 4:.1f}" y="{y + thick - 1:.1f}" class="small">{100 * values[row]:.3g} %</text>')
     return (f'<figure><figcaption>{escape(title)}</figcaption><svg viewBox="0 0 {WIDTH} {max(len(names), 1) * step}" role="img" '
             f'aria-label="{escape(title)}">{"".join(marks)}</svg>{_legend([name for name, _ in series])}</figure>')

@@ -76,7 +76,8 @@ def _quality(quality: Mapping[str, Any] | None) -> str:
 
 
 def _table(judged: Mapping[str, Any]) -> str:
-    head = "".join(f"<th>{name}</th>" for name in ("column", "", "what differs most", "distance", "counts from", "by chance", "AWS's distance", "over its threshold"))
+    names = ("column", "", "what differs most", "distance", "counts from", "by chance", "AWS's distance", "over its threshold")
+    head = "".join(f"<th>{name}</th>" for name in names)
     rows = "".join(_row(feature) for feature in sorted(judged["features"], key=lambda feature: not feature["drifted"]))
     return ("<h2>All columns</h2><p>By chance: how probable so large a difference is without drift, after all checks of all columns are counted in. "
             f"AWS's distance and threshold are what SageMaker Model Monitor's rule says of the same rows.</p>"

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from itertools import chain
 from pathlib import Path
 
 from benchmarks.jobs.job import run
@@ -29,11 +30,9 @@ def write_csv(folder: Path, count: int) -> None:
 
 def write_captures(folder: Path, count: int) -> None:
     """Write the rows of a size as requests of one row each."""
-    event = 0
     with _file(folder, "captured.jsonl").open("w") as out:
-        for chunk in rows(count, change=_drifted):
-            for event, row in enumerate(chunk, event + 1):
-                out.write(LINE % (row.rpartition(",")[0], event))
+        every = chain.from_iterable(rows(count, change=_drifted))
+        out.writelines(LINE % (row.rpartition(",")[0], event) for event, row in enumerate(every))
 
 
 WRITERS = {"captures": write_captures, "csv": write_csv}
