@@ -110,7 +110,8 @@ class ProcessingJob(Job):
         for item in self.request.get("ProcessingInputs", []):
             source = item["S3Input"]
             self.transfer.download(source["S3Uri"], self._folder(source["LocalPath"]),
-                                   gunzip=source.get("S3CompressionType") == "Gzip")
+                                   gunzip=source.get("S3CompressionType") == "Gzip",
+                                   manifest=source.get("S3DataType") == "ManifestFile")
 
     def execute(self) -> str:
         """Run the image's program, or the given one."""

@@ -1,6 +1,7 @@
 """S3 as SageMaker's agent uses it: folders down, folders up, with the rights of the job's or endpoint's role."""
 
 import gzip
+import json
 import shutil
 import tarfile
 from pathlib import Path, PurePosixPath
@@ -48,15 +49,32 @@ class Transfer:
         with path.open("wb") as file:
             shutil.copyfileobj(self._client.get_object(Bucket=bucket, Key=key)["Body"], file)
 
-    def download(self, uri: str, folder: Path, *, gunzip: bool = False) -> None:
-        """Bring everything that starts with an address into a folder."""
+    def listed(self, uri: str) -> dict[str, str]:
+        """Return the addresses that a manifest lists, each with its path below the manifest's prefix.
+
+        A manifest is a JSON list: {"prefix": ADDRESS}, then the rest of the address of each object.
+        """
+        try:
+            first, *names = json.loads(self.read(uri))
+            prefix = first["prefix"]
+        except (ValueError, TypeError, KeyError):
+            raise TransferError(f"The manifest {uri} is not a JSON list whose first element is {{\"prefix\": \"s3://...\"}}."
+                                ) from None
+        if not prefix.startswith("s3://") or not names or not all(name and isinstance(name, str) for name in names):
+            raise TransferError(f"The manifest {uri} must name a prefix that starts with s3://, then at least one object.")
+        return {prefix + name: name.lstrip("/") for name in names}
+
+    def download(self, uri: str, folder: Path, *, gunzip: bool = False, manifest: bool = False) -> None:
+        """Bring everything that starts with an address, or that the manifest there lists, into a folder."""
         bucket, _ = split(uri)
         folder.mkdir(parents=True, exist_ok=True)
-        for key, relative in self.objects(uri).items():
+        found = self.listed(uri) if manifest else {
+            f"s3://{bucket}/{key}": relative for key, relative in self.objects(uri).items()}
+        for address, relative in found.items():
             path = folder / relative
             if not path.resolve().is_relative_to(folder.resolve()):
-                raise TransferError(f"The name of s3://{bucket}/{key} leads out of its folder. Rename the object.")
-            self.fetch(f"s3://{bucket}/{key}", path)
+                raise TransferError(f"The name of {address} leads out of its folder. Rename the object.")
+            self.fetch(address, path)
             if gunzip and path.suffix == ".gz":
                 with gzip.open(path) as packed, path.with_suffix("").open("wb") as file:
                     shutil.copyfileobj(packed, file)

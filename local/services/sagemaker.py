@@ -41,7 +41,7 @@ REFUSED = {
         "ResourceConfig.InstanceGroups", "DebugRuleConfigurations", "ProfilerRuleConfigurations", "RetryStrategy",
         "ServerlessJobConfig", "SessionChainingConfig", "TensorBoardOutputConfig", "MlflowConfig"),
     "CreateProcessingJob": (
-        "ProcessingInputs[].DatasetDefinition", "ProcessingInputs[].S3Input.S3DataType=ManifestFile",
+        "ProcessingInputs[].DatasetDefinition",
         "ProcessingInputs[].S3Input.S3InputMode=Pipe", "ProcessingOutputConfig.Outputs[].FeatureStoreOutput",
         "ProcessingOutputConfig.Outputs[].S3Output.S3UploadMode=Continuous"),
     "CreateTransformJob": (

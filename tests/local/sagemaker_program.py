@@ -32,6 +32,9 @@ def process() -> None:
     """Write the input in upper case."""
     text = (BASE / "processing/input/data/a.csv").read_text()
     (BASE / "processing/output/done/b.csv").write_text(text.upper())
+    folder = BASE / "processing/input/data"
+    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    (BASE / "processing/output/done/inputs").write_text("\n".join(found))
     (BASE / "output/message").write_text(os.environ["GREETING"])
 
 

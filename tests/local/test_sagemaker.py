@@ -195,21 +195,55 @@ def test_lists_are_filtered_sorted_and_paged(sagemaker, data):
         sagemaker.describe_training_job(TrainingJobName="list-z")
 
 
+def processing(name, source, **more):
+    source = {"S3DataType": "S3Prefix", "S3InputMode": "File", "LocalPath": "/opt/ml/processing/input/data"} | source
+    return {
+        "ProcessingJobName": name, "RoleArn": ROLE, "Environment": {"GREETING": "hello"},
+        "AppSpecification": {"ImageUri": IMAGE, "ContainerEntrypoint": ["process"]},
+        "ProcessingResources": {"ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 5}},
+        "ProcessingInputs": [{"InputName": "data", "S3Input": source}],
+        "ProcessingOutputConfig": {"Outputs": [{"OutputName": "done", "S3Output": {
+            "S3Uri": f"s3://bucket/{name}/", "LocalPath": "/opt/ml/processing/output/done", "S3UploadMode": "EndOfJob"}}]}
+    } | more
+
+
 def test_processing_job_takes_files_in_and_out(sagemaker, s3):
     s3.put_object(Bucket="bucket", Key="raw/a.csv", Body=b"a,b\n")
-    sagemaker.create_processing_job(
-        ProcessingJobName="process", RoleArn=ROLE, Environment={"GREETING": "hello"},
-        AppSpecification={"ImageUri": IMAGE, "ContainerEntrypoint": ["process"]},
-        ProcessingResources={"ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 5}},
-        ProcessingInputs=[{"InputName": "data", "S3Input": {
-            "S3Uri": "s3://bucket/raw/a.csv", "LocalPath": "/opt/ml/processing/input/data", "S3DataType": "S3Prefix",
-            "S3InputMode": "File"}}],
-        ProcessingOutputConfig={"Outputs": [{"OutputName": "done", "S3Output": {
-            "S3Uri": "s3://bucket/processed/", "LocalPath": "/opt/ml/processing/output/done",
-            "S3UploadMode": "EndOfJob"}}]})
+    sagemaker.create_processing_job(**processing("process", {"S3Uri": "s3://bucket/raw/a.csv"}))
     job = settled(sagemaker, "process", "processing")
     assert (job["ProcessingJobStatus"], job["ExitMessage"]) == ("Completed", "hello"), job
-    assert s3.get_object(Bucket="bucket", Key="processed/b.csv")["Body"].read() == b"A,B\n"
+    assert s3.get_object(Bucket="bucket", Key="process/b.csv")["Body"].read() == b"A,B\n"
+
+
+def test_processing_job_takes_what_a_manifest_lists(sagemaker, s3):
+    for key in ("listed/a.csv", "listed/2026/07/b.csv", "listed/2026/08/c.csv"):
+        s3.put_object(Bucket="bucket", Key=key, Body=f"{key}\n".encode())
+    s3.put_object(Bucket="bucket", Key="manifest", Body=json.dumps(
+        [{"prefix": "s3://bucket/listed/"}, "a.csv", "2026/07/b.csv"]).encode())
+    sagemaker.create_processing_job(**processing("manifest-ok", {"S3DataType": "ManifestFile", "S3Uri": "s3://bucket/manifest"}))
+    job = settled(sagemaker, "manifest-ok", "processing")
+    assert job["ProcessingJobStatus"] == "Completed", job
+    assert s3.get_object(Bucket="bucket", Key="manifest-ok/b.csv")["Body"].read() == b"LISTED/A.CSV\n"
+    assert s3.get_object(Bucket="bucket", Key="manifest-ok/inputs")["Body"].read() == b"2026/07/b.csv\na.csv"
+
+
+@pytest.mark.parametrize(("manifest", "reason"), [
+    ([{"prefix": "s3://bucket/listed/"}, "gone.csv"], "NoSuchKey"), (["a.csv"], "is not a JSON list"),
+    ([{"prefix": "s3://bucket/listed/"}], "at least one object"), ([{"prefix": "s3://bucket/"}, "../a"], "leads out")])
+def test_manifest_that_cannot_be_followed_fails_the_job_by_name(sagemaker, s3, manifest, reason):
+    name = f"manifest-{len(json.dumps(manifest))}"
+    s3.put_object(Bucket="bucket", Key=name, Body=json.dumps(manifest).encode())
+    sagemaker.create_processing_job(**processing(name, {"S3DataType": "ManifestFile", "S3Uri": f"s3://bucket/{name}"}))
+    job = settled(sagemaker, name, "processing")
+    assert job["ProcessingJobStatus"] == "Failed" and reason in job["FailureReason"], job
+
+
+def test_object_is_put_once_where_none_may_match(s3):
+    s3.put_object(Bucket="bucket", Key="once", Body=b"1", IfNoneMatch="*")
+    with pytest.raises(ClientError) as refused:
+        s3.put_object(Bucket="bucket", Key="once", Body=b"2", IfNoneMatch="*")
+    assert refused.value.response["Error"]["Code"] == "PreconditionFailed"
+    assert s3.get_object(Bucket="bucket", Key="once")["Body"].read() == b"1"
 
 
 def model(sagemaker, s3, name, **files):
