@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 from local.authorization import authorize
 from local.encryption import publishing
 from local.machine import AccessDeniedError, Machine
+from local.service import SOURCE_ARN
 
 _EVENTS = "ministack.services.eventbridge"
 SEAMS: tuple[tuple[str, str], ...] = (
@@ -46,6 +47,7 @@ class Delivery:
 
 
 _delivery: ContextVar[Delivery] = ContextVar("delivery")
+_rule: ContextVar[str] = ContextVar("rule", default="")  # whose target this thread starts
 
 
 @contextmanager
@@ -70,8 +72,8 @@ def install(machine: Machine) -> None:
         if ":codepipeline:" not in target.get("Arn", ""):
             return invoke_target(target, event, rule, view) if _may_deliver(machine, target, rule) else None
         payload = _payload(eventbridge, target, event, rule, view)
-        principal = _delivery.get(Delivery()).principal
-        threading.Thread(target=_start_pipeline, args=(machine, target, payload, principal), daemon=True).start()
+        delivery, arn = _delivery.get(Delivery()), rule.get("Arn", "")
+        threading.Thread(target=_start_pipeline, args=(machine, target, payload, delivery.principal, arn), daemon=True).start()
         return None
 
     def fan_out(topic_arn: str, message_id: str, message: str, subject: str, *rest: Any, **more: Any) -> Any:
@@ -172,18 +174,25 @@ def _admitted(machine: Machine, function_arn: str, rule_arn: str, principal: str
         for statement in func["policy"]["Statement"])
 
 
-def _start_pipeline(machine: Machine, target: dict, payload: dict, principal: str) -> None:
+def _start_pipeline(machine: Machine, target: dict, payload: dict, principal: str, rule_arn: str) -> None:
     """Start the pipeline of a target with the target's role; a refusal is logged, as a failed invocation on AWS is."""
+    _rule.set(rule_arn if principal == Delivery.principal else "")  # EventBridge Scheduler calls as any other client
     try:
         credentials = machine.session(target.get("RoleArn", ""), principal, "EventBridge")
         overrides = {key: payload[key] for key in ("sourceRevisions", "variables") if payload.get(key)}
         if any(each["revisionType"] == "S3_OBJECT_VERSION_ID" for each in overrides.get("sourceRevisions", [])):
             # one run for one version, although its event may come twice
             overrides["clientRequestToken"] = str(uuid.uuid5(uuid.NAMESPACE_URL, json.dumps([target["Arn"], overrides])))
-        machine.client("codepipeline", credentials).start_pipeline_execution(
-            name=target["Arn"].rpartition(":")[2], **overrides)
+        client = machine.client("codepipeline", credentials)
+        client.meta.events.register("before-call.codepipeline", _name_rule, unique_id="rule")
+        client.start_pipeline_execution(name=target["Arn"].rpartition(":")[2], **overrides)
     except (AccessDeniedError, ClientError, ParamValidationError) as error:
         logger.error("EventBridge could not start %s: %s", target["Arn"], error)
+
+
+def _name_rule(params: dict, **_: Any) -> None:
+    if rule_arn := _rule.get():
+        params["headers"][SOURCE_ARN] = rule_arn
 
 
 def _mail(machine: Machine, topic_arn: str, message: str, subject: str) -> None:

@@ -9,6 +9,7 @@ from local.machine import Machine
 from local.service import ServiceError, encode
 
 ORIGINAL_NAMES = {"CreatedAfter": "CreationTimeAfter", "CreatedBefore": "CreationTimeBefore"}
+NOT_TOLD = ("ExitMessage", "MonitoringScheduleArn")  # by events, as far as AWS documents them: Describe has them
 RELATIONS = ("ExperimentName", "TrialName", "TrialComponentName", "SourceArn")
 
 
@@ -115,7 +116,8 @@ class Collection:
             return
         document = self.get(name)
         detail = encode(self._shape(self.kind.noun), document)
-        detail = {key: int(value * 1000) if key.endswith("Time") else value for key, value in detail.items()}
+        detail = {key: int(value * 1000) if key.endswith("Time") else value for key, value in detail.items()
+                  if key not in NOT_TOLD}
         if self.kind.noun == "Endpoint":
             detail["EndpointStatus"] = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", detail["EndpointStatus"]).upper()
         self.machine.emit("aws.sagemaker", self.kind.event, detail, [document[f"{self.kind.noun}Arn"]])

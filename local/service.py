@@ -24,6 +24,7 @@ from local.machine import AccessDeniedError, Credentials, Machine
 
 logger = logging.getLogger("local")
 Response = tuple[int, dict[str, str], bytes]
+SOURCE_ARN = "x-amz-source-arn"  # the header in which a service names what it calls for
 VERBS = re.compile(r"(Create|Describe|Get|Update|Delete|Stop|Start|Put|List|Batch)")
 
 
@@ -48,6 +49,7 @@ class Call:
 
     machine: Machine
     access_key: str
+    source_arn: str = ""  # of the resource for which a service calls
 
     def authorize(self, action: str, resource: str = "*", context: dict | None = None) -> None:
         """Raise AccessDeniedError unless the caller may do ``action`` on ``resource``."""
@@ -111,7 +113,7 @@ class Service:
         """Answer one HTTP request; operations run on a thread, so they may block."""
         from ministack.core.router import extract_access_key_id
 
-        call = Call(self.machine, extract_access_key_id(headers, query))
+        call = Call(self.machine, extract_access_key_id(headers, query), headers.get(SOURCE_ARN, ""))
         return await asyncio.to_thread(self._answer, call, method, path, headers, body)
 
     def _answer(self, call: Call, method: str, path: str, headers: dict, body: bytes) -> Response:

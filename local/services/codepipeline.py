@@ -142,12 +142,12 @@ class CodePipeline(Service):
         for revision in overrides:
             _check_override(declaration, revision)
         _check_variables(declaration, given)
-        trigger = "CloudWatchEvent" if call.principal.endswith("/EventBridge") else "StartPipelineExecution"
+        trigger = ("CloudWatchEvent", call.source_arn) if call.source_arn else ("StartPipelineExecution", call.principal)
         with self.records.changed:
             same = [execution for execution in self._executions_of(request["name"])
                     if token and execution["clientRequestToken"] == token]
             started = same[0]["pipelineExecutionId"] if same else self._start(
-                request["name"], trigger, call.principal, overrides, given, token)
+                request["name"], *trigger, overrides, given, token)
         return {"pipelineExecutionId": started}
 
     def _start(self, name: str, trigger: str, detail: str, overrides: Any = (), values: dict | None = None,

@@ -33,10 +33,10 @@ class LocalAws:
                        "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
                        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
-    def client(self, service: str) -> Any:
-        """A client with the account's own rights."""
+    def client(self, service: str, access_key: str = "test", secret_key: str = "test") -> Any:
+        """A client with the account's own rights, or those of a user's key."""
         return boto3.client(service, endpoint_url=self.endpoint_url, region_name="us-east-1",
-                            aws_access_key_id="test", aws_secret_access_key="test")
+                            aws_access_key_id=access_key, aws_secret_access_key=secret_key)
 
     def run(self, *command: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
         """Run a command as a user's shell would and return what it printed."""

@@ -40,7 +40,7 @@ class Steered:
 
 
 class Caller:
-    access_key, principal = "test", "arn:aws:iam::000000000000:user/tester"
+    access_key, principal, source_arn = "test", "arn:aws:iam::000000000000:user/tester", ""
 
 
 class Bench:

@@ -227,6 +227,29 @@ def test_processing_job_takes_what_a_manifest_lists(sagemaker, s3):
     assert s3.get_object(Bucket="bucket", Key="manifest-ok/inputs")["Body"].read() == b"2026/07/b.csv\na.csv"
 
 
+def test_processing_job_tells_each_of_its_states_as_an_event(server, sagemaker, s3):
+    events, sqs = (server.machine.client(name) for name in ("events", "sqs"))
+    queue = sqs.create_queue(QueueName="job-events")["QueueUrl"]
+    events.put_rule(Name="jobs", EventPattern=json.dumps({
+        "source": ["aws.sagemaker"], "detail-type": ["SageMaker Processing Job State Change"],
+        "detail": {"ProcessingJobName": [{"prefix": "told"}]}}))
+    events.put_targets(Rule="jobs", Targets=[{"Id": "q", "Arn": "arn:aws:sqs:us-east-1:000000000000:job-events"}])
+    s3.put_object(Bucket="bucket", Key="raw/a.csv", Body=b"a,b\n")
+    sagemaker.create_processing_job(**processing("told", {"S3Uri": "s3://bucket/raw/a.csv"}))
+    job, seen = settled(sagemaker, "told", "processing"), []
+
+    def completed():
+        seen.extend(json.loads(message["Body"]) for message in sqs.receive_message(
+            QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []))
+        return [event for event in seen if event["detail"]["ProcessingJobStatus"] == "Completed"]
+
+    [event] = wait_for(completed)
+    assert {each["detail"]["ProcessingJobStatus"] for each in seen} == {"InProgress", "Completed"}
+    assert event["resources"] == [job["ProcessingJobArn"]] == [event["detail"]["ProcessingJobArn"]]
+    assert event["detail"]["ProcessingEndTime"] == int(job["ProcessingEndTime"].timestamp() * 1000)
+    assert event["detail"]["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"] == "s3://bucket/told/"
+
+
 @pytest.mark.parametrize(("manifest", "reason"), [
     ([{"prefix": "s3://bucket/listed/"}, "gone.csv"], "NoSuchKey"), (["a.csv"], "is not a JSON list"),
     ([{"prefix": "s3://bucket/listed/"}], "at least one object"), ([{"prefix": "s3://bucket/"}, "../a"], "leads out")])
