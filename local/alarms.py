@@ -135,7 +135,7 @@ class Alarms:
             wanted, count = alarm_states.queries(alarm), alarm["EvaluationPeriods"] + RANGE_EXTRA
             length = self._machine.clock.scaled(alarm_states.period(alarm))
             starts = [end - length * (count - index) for index in range(count)]
-            values = metric_math.evaluate(wanted, lambda stat: self._series(stat, starts[0], length, count, reads))
+            values = metric_math.evaluate(wanted, lambda stat: self.series(stat, starts[0], length, count, reads))
             with self._lock:
                 verdict = judge(alarm, values, starts)
                 if verdict and verdict.state != alarm["StateValue"] and self._counts(alarm, verdict, values, end, ahead_at):
@@ -153,7 +153,7 @@ class Alarms:
                 return "INSUFFICIENT_DATA", None
             length = self._machine.clock.scaled(alarm_states.period(alarm))
             start = (math.floor(self._machine.clock.now() / length) - 1) * length
-            values = metric_math.evaluate(alarm_states.queries(alarm), lambda stat: self._series(stat, start, length, 1, {}))
+            values = metric_math.evaluate(alarm_states.queries(alarm), lambda stat: self.series(stat, start, length, 1, {}))
             return alarm["StateValue"], values[-1]
 
     def _counts(self, alarm: dict, verdict: Verdict, values: Series, end: float, ahead_at: float | None) -> bool:
@@ -168,7 +168,7 @@ class Alarms:
             return True
         return False
 
-    def _series(self, stat: dict, start: float, length: float, count: int, reads: Reads) -> Series:
+    def series(self, stat: dict, start: float, length: float, count: int, reads: Reads) -> Series:
         """Return a statistic of a metric for ``count`` periods from ``start``, None where there are no data."""
         periods: list[list[dict]] = [[] for _ in range(count)]
         for point in self._recent(stat["Metric"], start, length * count, reads):

@@ -62,17 +62,17 @@ class Gateway:
         """Put our services and repairs at the seams."""
         from ministack.core.iam_actions import SERVICE_TO_IAM_NAMESPACE
 
-        from local import (api_metrics, async_invocations, authorization, cloudformation, completion, encryption,
-                           events, function_versions, gateway_responses, interrupted_stacks, metrics, retention, s3_events,
-                           sam, schedules, workflow)
+        from local import (api_metrics, async_invocations, authorization, cloudformation, completion, dashboards,
+                           encryption, events, function_versions, gateway_responses, interrupted_stacks, metrics,
+                           retention, s3_events, sam, schedules, workflow)
         from local.engines import layers
 
         for name, handler in self._handlers.items():
             self._native.SERVICE_HANDLERS[name] = handler
             self._native.SERVICE_REGISTRY.setdefault(name, {"module": name})
             SERVICE_TO_IAM_NAMESPACE.pop(name, None)  # ours ask IAM themselves, with the resource's ARN
-        for part in (metrics, retention, api_metrics, authorization, cloudformation, completion, encryption, events,
-                     schedules, sam, workflow, layers, async_invocations, function_versions):
+        for part in (metrics, retention, api_metrics, authorization, cloudformation, completion, dashboards,
+                     encryption, events, schedules, sam, workflow, layers, async_invocations, function_versions):
             part.install(self.machine)
         self._functions.install()
         gateway_responses.install(self.machine)

@@ -1,8 +1,8 @@
-"""CloudWatch's metric math, as far as alarms of this machine go: a pure function of series.
+"""CloudWatch's metric math, as far as alarms and dashboards of this machine go: a pure function of series.
 
 A series is a tuple with a value or None for each period, oldest first. Numbers, ids, + - * /, comparisons and the
 functions below are understood; everything else is refused by name, by running the queries once without data.
-SUM, MAX and MIN of one series give a number over the alarm's evaluation range, of an array or METRICS() a series.
+SUM, MAX, MIN and AVG of one series give a number over the alarm's evaluation range, of an array or METRICS() a series.
 """
 
 import ast
@@ -10,6 +10,7 @@ import functools
 import operator
 from collections.abc import Callable
 from itertools import repeat
+from statistics import fmean
 from typing import Any
 
 from local.service import UnsupportedError
@@ -20,7 +21,8 @@ OPERATORS: dict[type, Callable[..., Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
     ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Lt: operator.lt, ast.LtE: operator.le,
     ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.USub: operator.neg, ast.UAdd: operator.pos}
-AGGREGATES: dict[str, Callable[..., float]] = {"SUM": lambda values: sum(values), "MAX": max, "MIN": min}
+AGGREGATES: dict[str, Callable[..., float]] = {"SUM": lambda values: sum(values), "MAX": max, "MIN": min, "AVG": fmean}
+Find = Callable[..., list[Series]]  # what SEARCH's arguments find
 LARGEST = 10  # metrics of one alarm
 
 
@@ -40,11 +42,14 @@ def check(queries: list[dict]) -> None:
             raise ValueError(f"The expression {query['Expression']} does not give a time series.")
 
 
-def evaluate(queries: list[dict], fetch: Callable[[dict], Series], name: str | None = None) -> Value:
-    """Return the series of query ``name``, or of the one that returns data; ``fetch`` reads a MetricStat."""
+def evaluate(queries: list[dict], fetch: Callable[[dict], Series], name: str | None = None, find: Find | None = None) -> Value:
+    """Return the series of query ``name``, or of the one that returns data; ``fetch`` reads a MetricStat.
+
+    SEARCH is understood where ``find`` is given: not in alarms.
+    """
     by_id = {query["Id"]: query for query in queries}
     wanted = name or next(query["Id"] for query in queries if query.get("ReturnData") is not False)
-    return _Evaluation(by_id, fetch).of(wanted)
+    return _Evaluation(by_id, fetch, find).of(wanted)
 
 
 @functools.lru_cache(maxsize=1000)
@@ -56,10 +61,10 @@ def _parse(expression: str) -> ast.expr:
 
 
 class _Evaluation:
-    """One evaluation of an alarm's queries; each is computed once."""
+    """One evaluation of queries; each is computed once."""
 
-    def __init__(self, queries: dict[str, dict], fetch: Callable[[dict], Series]) -> None:
-        self._queries, self._fetch = queries, fetch
+    def __init__(self, queries: dict[str, dict], fetch: Callable[[dict], Series], find: Find | None) -> None:
+        self._queries, self._fetch, self._find = queries, fetch, find
         self._results: dict[str, Value] = {}
         self._under_way: set[str] = set()
 
@@ -93,6 +98,8 @@ class _Evaluation:
     def _call(self, name: str, arguments: list[ast.expr]) -> Value:
         if name == "METRICS" and not arguments:
             return [self.of(each) for each, query in self._queries.items() if "MetricStat" in query]
+        if name == "SEARCH" and self._find and all(isinstance(each, ast.Constant) for each in arguments):
+            return self._find(*map(ast.literal_eval, arguments))
         if name in AGGREGATES and len(arguments) == 1:
             return _aggregate(AGGREGATES[name], self._node(arguments[0]))
         if name == "IF" and len(arguments) in (2, 3):
@@ -131,7 +138,7 @@ def _strict(function: Callable[..., Any]) -> Callable[..., float | None]:
 def _each(function: Callable[..., float | None], *values: Value) -> Value:
     """Apply a function period by period; a number stands for a series of itself."""
     if any(isinstance(value, list) for value in values):
-        raise UnsupportedError("metric math on an array outside of SUM, MAX and MIN")
+        raise UnsupportedError("metric math on an array outside of SUM, MAX, MIN and AVG")
     if not any(isinstance(value, tuple) for value in values):
         return function(*values)
     return tuple(function(*row) for row in

@@ -74,7 +74,7 @@ def _arn(template: str, machine: Machine, properties: dict, default_name: str) -
         return text
     service, _, resource = text.partition("|")
     region, account = {"s3": ("", ""), "iam": ("", machine.account_id), "apigateway": (machine.region, "")}.get(
-        service, (machine.region, machine.account_id))
+        service, ("" if resource.startswith("dashboard/") else machine.region, machine.account_id))
     return f"arn:aws:{service}:{region}:{account}:{resource}"
 
 
@@ -168,6 +168,9 @@ RIGHTS: dict[str, Rights] = {
     "AWS::CloudWatch::Alarm": Rights(
         "cloudwatch|alarm:{AlarmName}", "cloudwatch:PutMetricAlarm cloudwatch:TagResource?Tags", "cloudwatch:PutMetricAlarm",
         "cloudwatch:DeleteAlarms"),
+    "AWS::CloudWatch::Dashboard": Rights(
+        "cloudwatch|dashboard/{DashboardName}", "cloudwatch:PutDashboard cloudwatch:GetDashboard",
+        "cloudwatch:PutDashboard cloudwatch:GetDashboard", "cloudwatch:DeleteDashboards"),
     "AWS::EFS::FileSystem": Rights("elasticfilesystem|file-system/new",
                                    "elasticfilesystem:CreateFileSystem* elasticfilesystem:DescribeFileSystems",
                                    "elasticfilesystem:UpdateFileSystem", "elasticfilesystem:DeleteFileSystem"),

@@ -9,6 +9,7 @@ from local.alias_shift import SEAMS as SHIFT_SEAMS
 from local.alarms import SEAMS as ALARM_SEAMS
 from local.api_metrics import SEAMS as API_SEAMS
 from local.async_invocations import SEAMS as ASYNC_SEAMS
+from local.dashboards import SEAMS as DASHBOARD_SEAMS
 from local.durability import SEAMS as DURABILITY_SEAMS
 from local.engines.layers import SEAMS as LAYER_SEAMS
 from local.events import SEAMS as EVENT_SEAMS
@@ -75,6 +76,7 @@ SEAMS: tuple[tuple[str, str], ...] = (
     *ALARM_SEAMS,
     *API_SEAMS,
     *ASYNC_SEAMS,
+    *DASHBOARD_SEAMS,
     *DURABILITY_SEAMS,
     *ENVIRONMENT_SEAMS,
     *EVENT_SEAMS,

@@ -248,6 +248,17 @@ def alarm(aws: LocalAws, resource: Resource) -> dict[str, Any]:
     return found | {"Tags": cloudwatch.list_tags_for_resource(ResourceARN=found["AlarmArn"])["Tags"]}
 
 
+def dashboard(aws: LocalAws, resource: Resource) -> dict[str, Any]:
+    return aws.client("cloudwatch").get_dashboard(DashboardName=resource.physical_id)
+
+
+def parameter(aws: LocalAws, resource: Resource) -> dict[str, Any]:
+    ssm, name = aws.client("ssm"), resource.physical_id
+    tags = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)["TagList"]
+    [told] = ssm.describe_parameters(ParameterFilters=[{"Key": "Name", "Values": [name]}])["Parameters"]
+    return told | ssm.get_parameter(Name=name)["Parameter"] | {"Tags": {tag["Key"]: tag["Value"] for tag in tags}}
+
+
 def scalable_target(aws: LocalAws, resource: Resource) -> dict[str, Any]:
     place, dimension, namespace = resource.physical_id.split("|")
     [found] = aws.client("application-autoscaling").describe_scalable_targets(
