@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from local.instances import HostingError, Instance, ModelFaultError, Place
 from local.jobs import POLL_SECONDS, REASON_LENGTH, Job, JobAbandonedError, JobError
-from local.transfer import TransferError, archive
+from local.transfer import TransferError, Window, archive
 
 
 class TrainingJob(Job):
@@ -108,10 +108,15 @@ class ProcessingJob(Job):
             self._folder(output["S3Output"]["LocalPath"]).mkdir(parents=True, exist_ok=True)
         (self.base / "output").mkdir(exist_ok=True)
         for item in self.request.get("ProcessingInputs", []):
-            source = item["S3Input"]
+            source, captured = item["S3Input"], item["InputName"].startswith("endpoint_input")
             self.transfer.download(source["S3Uri"], self._folder(source["LocalPath"]),
                                    gunzip=source.get("S3CompressionType") == "Gzip",
-                                   manifest=source.get("S3DataType") == "ManifestFile")
+                                   manifest=source.get("S3DataType") == "ManifestFile",
+                                   window=self.window() if captured else None)
+
+    def window(self) -> Window | None:
+        """Return from when to when captures must have been written that a job of a schedule reads; None: any."""
+        return None
 
     def execute(self) -> str:
         """Run the image's program, or the given one."""

@@ -10,7 +10,7 @@ from local.service import ServiceError, encode
 
 ORIGINAL_NAMES = {"CreatedAfter": "CreationTimeAfter", "CreatedBefore": "CreationTimeBefore"}
 NOT_TOLD = ("ExitMessage", "MonitoringScheduleArn")  # by events, as far as AWS documents them: Describe has them
-RELATIONS = ("ExperimentName", "TrialName", "TrialComponentName", "SourceArn")
+RELATIONS = ("ExperimentName", "TrialName", "TrialComponentName", "SourceArn", "EndpointName", "MonitoringJobDefinitionName")
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,17 @@ class Kind:
     order: str = "Descending"
     missing: str = "ValidationException"
     in_use: str = "ValidationException"
+    label: str = ""  # of the members, where it is not the noun
 
     @property
     def name(self) -> str:
         """The member that holds the name."""
-        return f"{self.noun}Name"
+        return f"{self.label or self.noun}Name"
+
+    @property
+    def arn_member(self) -> str:
+        """The member that holds the ARN."""
+        return f"{self.label or self.noun}Arn"
 
     @property
     def status(self) -> str:
@@ -57,7 +63,7 @@ class Collection:
                                    f"\"{self.arn(name)}\": {self.kind.name} must be unique within an AWS "
                                    f"account and region, and {name} already exists.")
             document = {key: value for key, value in request.items() if key != "Tags"}
-            self._table[name.lower()] = document | {f"{self.kind.noun}Arn": self.arn(name), "CreationTime": now,
+            self._table[name.lower()] = document | {self.kind.arn_member: self.arn(name), "CreationTime": now,
                                                     "LastModifiedTime": now, **members}
         self._announce(name)
         return self.get(name)
@@ -120,7 +126,7 @@ class Collection:
                   if key not in NOT_TOLD}
         if self.kind.noun == "Endpoint":
             detail["EndpointStatus"] = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", detail["EndpointStatus"]).upper()
-        self.machine.emit("aws.sagemaker", self.kind.event, detail, [document[f"{self.kind.noun}Arn"]])
+        self.machine.emit("aws.sagemaker", self.kind.event, detail, [document[self.kind.arn_member]])
 
     @property
     def _words(self) -> str:

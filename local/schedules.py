@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from local.clock import Clock
 from local.events import Delivery, delivering
 from local.machine import Machine
 
@@ -90,19 +91,7 @@ class Schedules:
 
     def following(self, schedule: Schedule, now: float) -> float | None:
         """Return the wall time of the first occurrence after ``now``, None where there is none."""
-        from ministack.services import eventbridge
-
-        start, speed, zone = schedule.created, self._machine.clock.speed, ZoneInfo(schedule.timezone)
-        if once := re.fullmatch(r"\s*at\((.+)\)\s*", schedule.expression):
-            moment = datetime.fromisoformat(once[1].strip()).replace(tzinfo=zone).timestamp()
-            return moment if moment > now else None
-        if interval := eventbridge._parse_rate_seconds(schedule.expression):
-            length = interval / speed
-            return start + ((now - start) // length + 1) * length
-        calendar = start + (now - start) * speed + 1.0  # a second later, so that what has just fired is past
-        fields = eventbridge._parse_cron_fields(schedule.expression)
-        occurrence = eventbridge._cron_next_fire(fields, datetime.fromtimestamp(calendar, zone)) if fields else None
-        return start + (occurrence.timestamp() - start) / speed if occurrence else None
+        return next_time(self._machine.clock, schedule.expression, schedule.created, schedule.timezone, now)
 
     def _deliver(self, place: Place, schedule: Schedule, now: float) -> None:
         from ministack.core.responses import new_uuid, request_scope
@@ -150,6 +139,23 @@ class Schedules:
         if over and schedule.get("ActionAfterCompletion") == "DELETE":
             scheduler._schedules.pop_scoped(*place, None)
         return over
+
+
+def next_time(clock: Clock, expression: str, start: float, timezone: str, now: float) -> float | None:
+    """Return the wall time of the first occurrence after ``now`` of a calendar that began at ``start``, None where there is none."""
+    from ministack.services import eventbridge
+
+    speed, zone = clock.speed, ZoneInfo(timezone)
+    if once := re.fullmatch(r"\s*at\((.+)\)\s*", expression):
+        moment = datetime.fromisoformat(once[1].strip()).replace(tzinfo=zone).timestamp()
+        return moment if moment > now else None
+    if interval := eventbridge._parse_rate_seconds(expression):
+        length = interval / speed
+        return start + ((now - start) // length + 1) * length
+    calendar = start + (now - start) * speed + 1.0  # a second later, so that what has just fired is past
+    fields = eventbridge._parse_cron_fields(expression)
+    occurrence = eventbridge._cron_next_fire(fields, datetime.fromtimestamp(calendar, zone)) if fields else None
+    return start + (occurrence.timestamp() - start) / speed if occurrence else None
 
 
 def install(machine: Machine) -> None:

@@ -131,6 +131,15 @@ def _token() -> str:
     return f"cloudformation-{time.time_ns()}"
 
 
+def _monitoring(*members: str) -> Callable[[dict], dict]:
+    """Return how to leave out the properties that only tell of a schedule or definition."""
+    return lambda properties: {key: value for key, value in properties.items() if key in ("Tags", *members)}
+
+
+MONITORED = tuple(f"DataQuality{part}" for part in ("AppSpecification", "BaselineConfig", "JobInput", "JobOutputConfig")) + (
+    "JobDefinitionName", "JobResources", "NetworkConfig", "RoleArn", "StoppingCondition")
+
+
 def _new_endpoint(properties: dict) -> dict:
     """Return what CreateEndpoint takes; the others are an update's."""
     return {key: value for key, value in properties.items() if key not in UPDATE_ONLY}
@@ -157,6 +166,15 @@ TYPES: dict[str, ResourceType] = {
         update="UpdateEndpoint", name="EndpointName", ref="EndpointArn",
         attributes={"EndpointName": "EndpointName", "EndpointArn": "EndpointArn"}, replaced_on=("EndpointName",),
         waiting=ENDPOINT_SETTLES, request=_new_endpoint, changed=dict),
+    "AWS::SageMaker::DataQualityJobDefinition": ResourceType(
+        "sagemaker", "CreateDataQualityJobDefinition", "DeleteDataQualityJobDefinition", "JobDefinitionName", "JobDefinitionName",
+        read="DescribeDataQualityJobDefinition", name="JobDefinitionName", ref="JobDefinitionArn", request=_monitoring(*MONITORED),
+        attributes={name: name for name in ("JobDefinitionArn", "JobDefinitionName", "CreationTime")}, replaced_on=MONITORED),
+    "AWS::SageMaker::MonitoringSchedule": ResourceType(
+        "sagemaker", "CreateMonitoringSchedule", "DeleteMonitoringSchedule", "MonitoringScheduleName", "MonitoringScheduleName",
+        read="DescribeMonitoringSchedule", update="UpdateMonitoringSchedule", name="MonitoringScheduleName",
+        ref="MonitoringScheduleArn", request=_monitoring("MonitoringScheduleName", "MonitoringScheduleConfig"),
+        attributes={"MonitoringScheduleArn": "MonitoringScheduleArn"}, replaced_on=("MonitoringScheduleName",)),
     "AWS::CodeCommit::Repository": ResourceType(
         "codecommit", "CreateRepository", "DeleteRepository", "repositoryName", "repositoryName",
         read="GetRepository", ref="repositoryMetadata.repositoryId", name="RepositoryName",

@@ -9,6 +9,9 @@ from pathlib import Path, PurePosixPath
 from botocore.client import BaseClient
 
 
+Window = tuple[int, int]  # wall seconds: from the first on, before the second
+
+
 class TransferError(Exception):
     """Data could not be brought in or out; the message is AWS's."""
 
@@ -25,12 +28,21 @@ class Transfer:
     def __init__(self, client: BaseClient) -> None:
         self._client = client
 
-    def objects(self, uri: str) -> dict[str, str]:
-        """Return the keys that start with an address, each with its path relative to it; none is an error."""
+    def _keys(self, uri: str, window: Window | None) -> list[str]:
+        """Return the keys that start with an address, of objects that were written in a window where one is given."""
         bucket, prefix = split(uri)
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
-        found = {key: _relative(key, prefix) for key in keys if not key.endswith("/")}
+        return [item["Key"] for page in pages for item in page.get("Contents", []) if not item["Key"].endswith("/")
+                and (window is None or window[0] <= item["LastModified"].timestamp() // 1 < window[1])]
+
+    def has(self, uri: str, window: Window) -> bool:
+        """Whether anything below an address was written in a window."""
+        return bool(self._keys(uri, window))
+
+    def objects(self, uri: str, window: Window | None = None) -> dict[str, str]:
+        """Return the keys that start with an address, each with its path relative to it; none is an error."""
+        prefix = split(uri)[1]
+        found = {key: _relative(key, prefix) for key in self._keys(uri, window)}
         if not found:
             raise TransferError(f"No S3 objects found under S3 URL \"{uri}\" given in input data source. Please ensure "
                                 "that the bucket exists in the selected region, that objects exist under that S3 "
@@ -64,12 +76,13 @@ class Transfer:
             raise TransferError(f"The manifest {uri} must name a prefix that starts with s3://, then at least one object.")
         return {prefix + name: name.lstrip("/") for name in names}
 
-    def download(self, uri: str, folder: Path, *, gunzip: bool = False, manifest: bool = False) -> None:
+    def download(self, uri: str, folder: Path, *, gunzip: bool = False, manifest: bool = False,
+                 window: Window | None = None) -> None:
         """Bring everything that starts with an address, or that the manifest there lists, into a folder."""
         bucket, _ = split(uri)
         folder.mkdir(parents=True, exist_ok=True)
         found = self.listed(uri) if manifest else {
-            f"s3://{bucket}/{key}": relative for key, relative in self.objects(uri).items()}
+            f"s3://{bucket}/{key}": relative for key, relative in self.objects(uri, window).items()}
         for address, relative in found.items():
             path = folder / relative
             if not path.resolve().is_relative_to(folder.resolve()):

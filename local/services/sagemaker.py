@@ -1,7 +1,7 @@
 """SageMaker: jobs, models, endpoints, experiments and projects."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partialmethod
 from typing import Any
 
@@ -12,7 +12,9 @@ from local.hosting import Hosting
 from local.job_kinds import ProcessingJob, TrainingJob, TransformJob
 from local.jobs import Job, starting
 from local.machine import AccessDeniedError, Machine
+from local.monitoring import Monitoring, MonitoringJob, check_definition, inner
 from local.projects import Projects
+from local.refusals import refuse
 from local.resources import Collection, Kind
 from local.service import Call, Service, ServiceError, UnsupportedError, value_at
 
@@ -29,36 +31,12 @@ EXPERIMENT = Kind("Experiment", "experiment", "ExperimentSummaries", missing="Re
 TRIAL = Kind("Trial", "experiment-trial", "TrialSummaries", missing="ResourceNotFound")
 COMPONENT = Kind("TrialComponent", "experiment-trial-component", "TrialComponentSummaries", missing="ResourceNotFound")
 PROJECT = Kind("Project", "project", "ProjectSummaryList", order="Ascending")
-KINDS = (TRAINING, PROCESSING, TRANSFORM, MODEL, CONFIG, ENDPOINT, EXPERIMENT, TRIAL, COMPONENT, PROJECT)
+SCHEDULE = Kind("MonitoringSchedule", "monitoring-schedule", "MonitoringScheduleSummaries", missing="ResourceNotFound",
+                in_use="ResourceInUse")
+DEFINITION = Kind("DataQualityJobDefinition", "data-quality-job-definition", "JobDefinitionSummaries", label="JobDefinition",
+                  missing="ResourceNotFound", in_use="ResourceInUse")
+KINDS = (TRAINING, PROCESSING, TRANSFORM, MODEL, CONFIG, ENDPOINT, EXPERIMENT, TRIAL, COMPONENT, PROJECT, SCHEDULE, DEFINITION)
 JOBS: dict[Kind, type[Job]] = {TRAINING: TrainingJob, PROCESSING: ProcessingJob, TRANSFORM: TransformJob}
-
-# What AWS does and this machine does not: paths of requests, "[]" stands for each item, "=" for refused values.
-REFUSED = {
-    "CreateTrainingJob": (
-        "AlgorithmSpecification.AlgorithmName", "AlgorithmSpecification.TrainingInputMode=Pipe",
-        "InputDataConfig[].InputMode=Pipe", "InputDataConfig[].DataSource.FileSystemDataSource",
-        "InputDataConfig[].DataSource.S3DataSource.S3DataType=ManifestFile,AugmentedManifestFile,Converse",
-        "ResourceConfig.InstanceGroups", "DebugRuleConfigurations", "ProfilerRuleConfigurations", "RetryStrategy",
-        "ServerlessJobConfig", "SessionChainingConfig", "TensorBoardOutputConfig", "MlflowConfig"),
-    "CreateProcessingJob": (
-        "ProcessingInputs[].DatasetDefinition",
-        "ProcessingInputs[].S3Input.S3InputMode=Pipe", "ProcessingOutputConfig.Outputs[].FeatureStoreOutput",
-        "ProcessingOutputConfig.Outputs[].S3Output.S3UploadMode=Continuous"),
-    "CreateTransformJob": (
-        "DataCaptureConfig", "DataProcessing.JoinSource=Input", "TransformInput.SplitType=RecordIO,TFRecord",
-        "TransformInput.CompressionType=Gzip",
-        "TransformInput.DataSource.S3DataSource.S3DataType=ManifestFile,AugmentedManifestFile"),
-    "CreateModel": ("PrimaryContainer.ModelPackageName", "PrimaryContainer.AdditionalModelDataSources",
-                    "PrimaryContainer.Mode=MultiModel"),
-    "CreateEndpointConfig": (
-        "ShadowProductionVariants", "AsyncInferenceConfig", "ExplainerConfig", "ProductionVariants[].ServerlessConfig",
-        "ProductionVariants[].InstancePools", "ProductionVariants[].ManagedInstanceScaling"),
-    "UpdateEndpoint": ("DeploymentConfig.RollingUpdatePolicy",),
-}
-LOCAL_PATHS = {"CreateTrainingJob": "/opt/ml/", "CreateProcessingJob": "/opt/ml/processing/"}
-INSTANCES = {"CreateTrainingJob": "ResourceConfig.InstanceCount",
-             "CreateProcessingJob": "ProcessingResources.ClusterConfig.InstanceCount",
-             "CreateTransformJob": "TransformResources.InstanceCount"}
 
 
 class SageMaker(Service):
@@ -73,7 +51,10 @@ class SageMaker(Service):
         "DisassociateTrialComponent": "experiment-trial-component/{TrialComponentName}",
         "AddTags": "=ResourceArn", "DeleteTags": "=ResourceArn", "ListTags": "=ResourceArn"}
     pass_roles = {"CreateTrainingJob": ("RoleArn",), "CreateProcessingJob": ("RoleArn",),
-                  "CreateModel": ("ExecutionRoleArn",), "CreateEndpointConfig": ("ExecutionRoleArn",)}
+                  "CreateModel": ("ExecutionRoleArn",), "CreateEndpointConfig": ("ExecutionRoleArn",),
+                  "CreateDataQualityJobDefinition": ("RoleArn",), **dict.fromkeys(
+                      ("CreateMonitoringSchedule", "UpdateMonitoringSchedule"),
+                      ("MonitoringScheduleConfig.MonitoringJobDefinition.RoleArn",))}
 
     def __init__(self, machine: Machine) -> None:
         super().__init__(machine)
@@ -83,6 +64,8 @@ class SageMaker(Service):
         self._projects = Projects(machine, self._collections[PROJECT])
         self._experiments = Experiments(
             self._collections[EXPERIMENT], self._collections[TRIAL], self._collections[COMPONENT])
+        self._monitoring = Monitoring(machine, {kind.noun: each for kind, each in self._collections.items()},
+                                      lambda request: self._begin_job(PROCESSING, request, MonitoringJob)["ProcessingJobArn"])
         self.hosting = machine.hosting = Hosting(machine, self._collections[ENDPOINT])
 
     def _shape(self, noun: str) -> Any:
@@ -108,6 +91,7 @@ class SageMaker(Service):
                 endpoints.change(name, EndpointStatus="Failed", FailureReason="The local AWS stopped while the "
                                  "endpoint was being created. Delete it and create it again.")
         self._projects.resume()
+        self._monitoring.begin()
 
     def _interrupted(self, kind: Kind, document: dict) -> None:
         job, now = JOBS[kind], self.machine.clock.now()
@@ -128,11 +112,11 @@ class SageMaker(Service):
 
     def _create(self, kind: Kind, request: dict, **members: Any) -> dict:
         document = self._collections[kind].create(request, **members)
-        arn = document[f"{kind.noun}Arn"]
+        arn = document[kind.arn_member]
         self._tags.pop(arn, None)
         if request.get("Tags"):
             self._tags[arn] = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
-        return {f"{kind.noun}Arn": arn}
+        return {kind.arn_member: arn}
 
     def _describe(self, kind: Kind, request: dict, call: Call) -> dict:
         return self._collections[kind].get(request[kind.name])
@@ -145,7 +129,7 @@ class SageMaker(Service):
         if document.get(kind.status) in ("InProgress", "Stopping"):
             raise ServiceError("ResourceInUse", f"{document[kind.name]} is {document[kind.status]}. Stop it first.")
         self._collections[kind].delete(request[kind.name])
-        self._tags.pop(document[f"{kind.noun}Arn"], None)
+        self._tags.pop(document[kind.arn_member], None)
         return document
 
     describe_training_job = partialmethod(_describe, TRAINING)
@@ -157,6 +141,8 @@ class SageMaker(Service):
     describe_experiment = partialmethod(_describe, EXPERIMENT)
     describe_trial = partialmethod(_describe, TRIAL)
     describe_project = partialmethod(_describe, PROJECT)
+    describe_monitoring_schedule = partialmethod(_describe, SCHEDULE)
+    describe_data_quality_job_definition = partialmethod(_describe, DEFINITION)
     list_training_jobs = partialmethod(_list, TRAINING)
     list_processing_jobs = partialmethod(_list, PROCESSING)
     list_transform_jobs = partialmethod(_list, TRANSFORM)
@@ -167,11 +153,13 @@ class SageMaker(Service):
     list_trials = partialmethod(_list, TRIAL)
     list_trial_components = partialmethod(_list, COMPONENT)
     list_projects = partialmethod(_list, PROJECT)
+    list_monitoring_schedules = partialmethod(_list, SCHEDULE)
     delete_training_job = partialmethod(_delete, TRAINING)
     delete_processing_job = partialmethod(_delete, PROCESSING)
     delete_model = partialmethod(_delete, MODEL)
     delete_endpoint_config = partialmethod(_delete, CONFIG)
     delete_trial_component = partialmethod(_delete, COMPONENT)
+    delete_data_quality_job_definition = partialmethod(_delete, DEFINITION)
 
     # Jobs
 
@@ -184,11 +172,14 @@ class SageMaker(Service):
         else:
             self._assumable(request["RoleArn"])
         self._experiments.check(request.get("ExperimentConfig"))
+        return self._begin_job(kind, request, job_class)
+
+    def _begin_job(self, kind: Kind, request: dict, job_class: type[Job]) -> dict:
         answer = self._create(kind, request, **{
             kind.status: "InProgress", "SecondaryStatus": "Starting", "SecondaryStatusTransitions": [starting()],
             **DEFAULTS[kind](request)})
-        job = self._jobs[answer[f"{kind.noun}Arn"]] = job_class(self.machine, self._collections[kind], request)
-        self._experiments.attach(request, kind, answer[f"{kind.noun}Arn"])
+        job = self._jobs[answer[kind.arn_member]] = job_class(self.machine, self._collections[kind], request)
+        self._experiments.attach(request, kind, answer[kind.arn_member])
         job.thread.start()
         return answer
 
@@ -305,6 +296,45 @@ class SageMaker(Service):
 
         threading.Thread(target=end, name=f"delete {name}", daemon=True).start()
 
+    # Monitoring
+
+    def create_data_quality_job_definition(self, request: dict, call: Call) -> dict:
+        """Store a definition of monitoring jobs."""
+        self._assumable(request["RoleArn"])
+        check_definition(inner(request))
+        return self._create(DEFINITION, request)
+
+    def list_data_quality_job_definitions(self, request: dict, call: Call) -> dict:
+        """List definitions under the names that their summaries have."""
+        return {DEFINITION.listing: self._monitoring.definitions(request)}
+
+    def create_monitoring_schedule(self, request: dict, call: Call) -> dict:
+        """Store a schedule; its jobs run on the clock from now on."""
+        return self._create(SCHEDULE, request, **self._monitoring.checked(request))
+
+    def update_monitoring_schedule(self, request: dict, call: Call) -> dict:
+        """Change a schedule, which begins anew."""
+        document = self._collections[SCHEDULE].get(request["MonitoringScheduleName"])
+        kept = {name: document[name] for name in ("_Until", "MonitoringScheduleStatus")}
+        self._collections[SCHEDULE].change(document["MonitoringScheduleName"], **self._monitoring.checked(request) | kept | request)
+        return {"MonitoringScheduleArn": document["MonitoringScheduleArn"]}
+
+    def _switch_schedule(self, status: str, request: dict, call: Call) -> None:
+        self._collections[SCHEDULE].get(request["MonitoringScheduleName"])
+        self._collections[SCHEDULE].change(request["MonitoringScheduleName"], MonitoringScheduleStatus=status)
+
+    start_monitoring_schedule = partialmethod(_switch_schedule, "Scheduled")
+    stop_monitoring_schedule = partialmethod(_switch_schedule, "Stopped")
+
+    def delete_monitoring_schedule(self, request: dict, call: Call) -> None:
+        """Forget a schedule; a job of it that runs goes on to its end."""
+        self._delete(SCHEDULE, request, call)
+        self._monitoring.forget(request["MonitoringScheduleName"])
+
+    def list_monitoring_executions(self, request: dict, call: Call) -> dict:
+        """List what schedules have started."""
+        return {"MonitoringExecutionSummaries": self._monitoring.executions(request)}
+
     # Experiments
 
     def create_experiment(self, request: dict, call: Call) -> dict:
@@ -416,32 +446,3 @@ def _initial(config: dict) -> dict[str, dict]:
     return {each["VariantName"]: {"DesiredWeight": each["InitialVariantWeight"],
                                   "DesiredInstanceCount": each.get("InitialInstanceCount", 1)}
             for each in config["ProductionVariants"]}
-
-
-def refuse(operation: str, request: dict) -> None:
-    """Raise UnsupportedError for what this machine does not do, naming the member."""
-    for rule in REFUSED[operation]:
-        path, _, values = rule.partition("=")
-        for found in _values(request, path):
-            if found and (not values or found in values.split(",")):
-                raise UnsupportedError(f"{operation} with {path}{f' {found}' if values else ''}")
-    for path in _local_paths(request):
-        if not path.startswith(LOCAL_PATHS[operation]) or ".." in path.split("/"):
-            raise ServiceError("ValidationException", f"{operation}: LocalPath {path} must be an absolute path below "
-                                                      f"{LOCAL_PATHS[operation]}")
-    if operation in INSTANCES and (value_at(request, INSTANCES[operation]) or 1) > 1:
-        raise UnsupportedError(f"{operation} with {INSTANCES[operation]} above 1")
-
-
-def _values(document: Any, path: str) -> list[Any]:
-    head, each, rest = path.partition("[].")
-    found = value_at(document, head)
-    return [value for item in found or [] for value in _values(item, rest)] if each else [found]
-
-
-def _local_paths(value: Any) -> Iterator[str]:
-    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-        if key == "LocalPath":
-            yield item
-        elif isinstance(item, dict | list):
-            yield from _local_paths(item)

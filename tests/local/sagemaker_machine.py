@@ -49,7 +49,7 @@ class Engine:
         """Start the program."""
         return self._machine.processes.start(
             [sys.executable, str(PROGRAM), *(entrypoint or []), *arguments],
-            env=env | {"SAGEMAKER_BASE_DIR": str(base)}, cwd=base, log=log, name=name)
+            env={key: value.replace("/opt/ml", str(base)) for key, value in env.items()} | {"SAGEMAKER_BASE_DIR": str(base)}, cwd=base, log=log, name=name)
 
 
 class Server:
@@ -96,11 +96,14 @@ class Server:
 
     def stop(self) -> None:
         """End everything that was started."""
+        import ministack.app as native
+
         self.machine.stopping.set()
         self.sagemaker.stop()
         self.machine.processes.stop_all()
         self._server.should_exit = True
         self._thread.join()
+        native._reset_all_state()  # for the next machine of this process
 
 
 def _answers(s3: Any) -> bool:

@@ -38,6 +38,18 @@ def process() -> None:
     (BASE / "output/message").write_text(os.environ["GREETING"])
 
 
+def monitor() -> None:
+    """Count what was captured below the data source; a line that says drift is a violation."""
+    source, output = Path(os.environ["dataset_source"]), Path(os.environ["output_path"])
+    lines = [line for path in sorted(source.rglob("*.jsonl")) for line in path.read_text().splitlines()]
+    seen = {"lines": len(lines), "env": dict(os.environ),
+            "baseline": [Path(os.environ[name]).read_text() for name in ("baseline_statistics", "baseline_constraints")]}
+    violations = [{"feature_name": "f", "constraint_check_type": "baseline_drift_check", "description": "far"}
+                  for line in lines if "drift" in line]
+    (output / "statistics.json").write_text(json.dumps(seen))
+    (output / "constraint_violations.json").write_text(json.dumps({"violations": violations}))
+
+
 class Handler(BaseHTTPRequestHandler):
     """Answers in upper case; some bodies mean a fault."""
 
@@ -79,4 +91,4 @@ def serve() -> None:
     ThreadingHTTPServer(address, Handler).serve_forever()
 
 
-{"train": train, "process": process, "serve": serve}[sys.argv[1]]()
+{"train": train, "process": process, "monitor": monitor, "serve": serve}[sys.argv[1]]()

@@ -252,6 +252,16 @@ def dashboard(aws: LocalAws, resource: Resource) -> dict[str, Any]:
     return aws.client("cloudwatch").get_dashboard(DashboardName=resource.physical_id)
 
 
+def monitoring_definition(aws: LocalAws, resource: Resource) -> dict[str, Any]:
+    name = resource.physical_id.rpartition("/")[2]
+    return aws.client("sagemaker").describe_data_quality_job_definition(JobDefinitionName=name)
+
+
+def monitoring_schedule(aws: LocalAws, resource: Resource) -> dict[str, Any]:
+    name = resource.physical_id.rpartition("/")[2]
+    return aws.client("sagemaker").describe_monitoring_schedule(MonitoringScheduleName=name)
+
+
 def parameter(aws: LocalAws, resource: Resource) -> dict[str, Any]:
     ssm, name = aws.client("ssm"), resource.physical_id
     tags = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)["TagList"]
