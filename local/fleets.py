@@ -136,7 +136,7 @@ class Fleet:
         if not wanted or not wanted.get("EnableCapture", True):
             return None
         role = self.config["_Models"][self.config["ProductionVariants"][0]["ModelName"]]["ExecutionRoleArn"]
-        return Capture(self.machine, self.name, wanted, self.machine.session(role, PRINCIPAL, "SageMaker"))
+        return Capture(self.machine, self.name, wanted, role)
 
     def choose(self, target: str | None) -> tuple[Variant, Instance | None]:
         """Return the variant (by weight, or the one asked for) and the instance whose turn it is, taken for one request."""

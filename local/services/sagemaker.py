@@ -6,6 +6,7 @@ from functools import partialmethod
 from typing import Any
 
 from local import guardrails
+from local.capture import recover
 from local.encryption import authorize_volume
 from local.experiments import Experiments, result_of
 from local.hosting import Hosting
@@ -72,7 +73,8 @@ class SageMaker(Service):
         return self.model.operation_model(f"Describe{noun}").output_shape
 
     def setup(self) -> None:
-        """Fail the jobs that were interrupted, start the endpoints again, follow the projects."""
+        """Write left captures, fail the jobs that were interrupted, start the endpoints again, follow the projects."""
+        recover(self.machine)
         for kind in JOBS:
             for document in self._collections[kind].all():
                 if document[kind.status] in ("InProgress", "Stopping"):

@@ -10,6 +10,7 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
+from local import capture
 from local.clock import Clock
 from local.machine import ROOT, Machine
 from local.stacks import TYPES, Provisioner
@@ -250,3 +251,24 @@ def test_stacks_make_change_and_delete_schedules_and_definitions(server, sagemak
     makers["DataQualityJobDefinition"].delete(attributes["JobDefinitionName"])
     with pytest.raises(sagemaker.exceptions.ResourceNotFound):
         sagemaker.describe_monitoring_schedule(MonitoringScheduleName="of-a-stack")
+
+
+def test_what_a_kill_kept_from_s3_is_written_by_the_next_start_once(server, s3, endpoint):
+    def lines():
+        listed = s3.list_objects_v2(Bucket="bucket", Prefix="captures/watched/").get("Contents", [])
+        texts = [s3.get_object(Bucket="bucket", Key=each["Key"])["Body"].read().decode() for each in listed]
+        return [line for text in texts for line in text.splitlines() if "kept" in line]
+
+    serving = server.sagemaker.hosting.serving("watched").fleet
+    for body in (b"kept,1", b"kept,2"):
+        server.machine.client("sagemaker-runtime").invoke_endpoint(EndpointName="watched", Body=body, ContentType="text/csv")
+    [path] = (server.machine.data / "captures").glob("*.jsonl")  # of answered requests, before any flush
+    with path.open("a") as file:
+        file.write('{"captureData": {"kept')  # the line that the kill came into
+    serving.capture._parts = {}  # what the process knew is gone
+    assert lines() == []
+    capture.recover(server.machine)
+    found = lines()
+    assert [json.loads(line)["captureData"]["endpointInput"]["data"] for line in found] == ["kept,1", "kept,2"]
+    capture.recover(server.machine)
+    assert lines() == found and not list((server.machine.data / "captures").glob("*.jsonl"))
