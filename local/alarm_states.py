@@ -24,7 +24,7 @@ COMPARISONS: dict[str, tuple[Callable[[float, float], bool], str]] = {
 STATISTIC = re.compile(r"SampleCount|Average|Sum|Minimum|Maximum|[pP](\d{1,2}(\.\d+)?|100)")
 TREATMENTS = {"breaching": "Breaching", "notBreaching": "NonBreaching", "missing": "Missing", "ignore": "Ignored"}
 GROWING = ("Sum", "SampleCount", "Maximum")
-SHORT_PERIODS, MINUTE = (10, 20, 30), 60
+SHORT_PERIODS, MINUTE, HOUR = (10, 20, 30), 60, 3600
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,11 @@ def check(request: dict) -> None:
     if int(request.get("DatapointsToAlarm") or 1) > int(request.get("EvaluationPeriods") or 1):
         raise ValueError("DatapointsToAlarm must not be larger than EvaluationPeriods.")
     wanted = queries(request)
+    length = period(request)
+    days = 7 if length >= HOUR else 1
+    if length * int(request.get("EvaluationPeriods") or 1) > days * 24 * HOUR:
+        raise ValueError(f"Metrics cannot be checked across more than {days} day{'s' if days > 1 else ''} "
+                         f"(EvaluationPeriods * Period must be <= {days * 24 * HOUR}).")
     for stat in (query["MetricStat"] for query in wanted if "MetricStat" in query):
         if not STATISTIC.fullmatch(stat["Stat"]):
             raise UnsupportedError(f"the statistic {stat['Stat']} in an alarm")

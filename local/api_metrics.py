@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Any
 
+from local import access_logs
 from local.machine import Machine
 
 _REST = "ministack.services.apigateway_v1"
@@ -58,6 +59,7 @@ async def _measured(machine: Machine, inner: Callable[..., Awaitable[Answer | No
                   "5XXError": (int(answer[0] >= 500), "Count"), "Latency": (_milliseconds(began), "Milliseconds")}
         whole = {"IntegrationLatency": (round(1000 * spent[0]), "Milliseconds")} if spent else {}
         machine.metrics.record("AWS/ApiGateway", sets, values | whole)
+        access_logs.tell(machine, place, method, answer, began, spent)
     return answer
 
 

@@ -10,6 +10,7 @@ from xml.sax.saxutils import escape
 
 from botocore import xform_name
 
+from local import access_logs
 from local.machine import Machine
 from local.stacks import convert
 
@@ -80,5 +81,12 @@ def _rest_api(physical_id: str, properties: dict) -> None:
     api["binaryMediaTypes"] = [name.replace("~1", "/") for name in api["binaryMediaTypes"]]
 
 
+def _stage(physical_id: str, properties: dict) -> None:
+    from ministack.services import apigateway_v1
+
+    apigateway_v1._stages_v1[properties["RestApiId"]][physical_id]["accessLogSettings"] = access_logs.of_template(properties)
+
+
 CALLS: dict[str, Callable[[str, dict], Iterator[Call]]] = {"AWS::S3::Bucket": _bucket, "AWS::SNS::Topic": _topic}
-RECORDS: dict[str, Callable[[str, dict], None]] = {"AWS::ApiGateway::RestApi": _rest_api}
+RECORDS: dict[str, Callable[[str, dict], None]] = {
+    "AWS::ApiGateway::RestApi": _rest_api, "AWS::ApiGateway::Stage": _stage}

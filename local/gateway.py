@@ -62,7 +62,7 @@ class Gateway:
         """Put our services and repairs at the seams."""
         from ministack.core.iam_actions import SERVICE_TO_IAM_NAMESPACE
 
-        from local import (api_metrics, async_invocations, authorization, cloudformation, completion, dashboards,
+        from local import (access_logs, api_metrics, async_invocations, authorization, cloudformation, completion, dashboards,
                            encryption, events, function_versions, gateway_responses, interrupted_stacks, metrics,
                            retention, s3_events, sam, schedules, workflow)
         from local.engines import layers
@@ -71,7 +71,7 @@ class Gateway:
             self._native.SERVICE_HANDLERS[name] = handler
             self._native.SERVICE_REGISTRY.setdefault(name, {"module": name})
             SERVICE_TO_IAM_NAMESPACE.pop(name, None)  # ours ask IAM themselves, with the resource's ARN
-        for part in (metrics, retention, api_metrics, authorization, cloudformation, completion, dashboards,
+        for part in (metrics, retention, access_logs, api_metrics, authorization, cloudformation, completion, dashboards,
                      encryption, events, schedules, sam, workflow, layers, async_invocations, function_versions):
             part.install(self.machine)
         self._functions.install()

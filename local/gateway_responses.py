@@ -63,6 +63,11 @@ def install(machine: Machine) -> None:
 
 # A request
 
+def request_in_hand() -> dict:
+    """Return what is known of the request that this task answers: ids, place, identity and error."""
+    return _request.get({})
+
+
 async def _execute(inner: Any, request: dict, *arguments: Any) -> Any:
     """Answer a request, with its id in the header of whatever is answered."""
     _request.set(request)
@@ -76,6 +81,7 @@ async def _execute(inner: Any, request: dict, *arguments: Any) -> Any:
 def _event(inner: Any, *arguments: Any, **more: Any) -> dict:
     event = inner(*arguments, **more)
     event["requestContext"]["requestId"] = _request.get()["request_id"]
+    _request.get()["identity"] = event["requestContext"]["identity"]
     return event
 
 
@@ -112,6 +118,7 @@ def _error_response(inner: Any, error: Any, request: dict) -> tuple[int, dict, b
     from ministack.services import apigateway_v1 as rest
 
     status, headers, body = inner(error, request)
+    request["error"] = error.response_type, error.message
     own, api_id = getattr(error, "status", None), request["api_id"]
     deployed = rest._deployed_gateway_responses.get(api_id, {}).get(request["stage"].get("deploymentId"), {})
     if own and not deployed.get(error.response_type, {}).get("statusCode"):

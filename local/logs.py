@@ -45,8 +45,8 @@ class LogStream:
 
     def _put(self, lines: list[str]) -> None:
         if not self._ready:
-            _unless_there(self._client.create_log_group, logGroupName=self.group)
-            _unless_there(self._client.create_log_stream, logGroupName=self.group, logStreamName=self.stream)
+            unless_there(self._client.create_log_group, logGroupName=self.group)
+            unless_there(self._client.create_log_stream, logGroupName=self.group, logStreamName=self.stream)
             self._ready = True
         pieces = [line[start:start + MAXIMUM_LINE] for line in lines for start in range(0, len(line), MAXIMUM_LINE)]
         now = int(time.time() * 1000)
@@ -65,7 +65,8 @@ class LogStream:
         return text if len(text) <= characters else text[-characters:].partition("\n")[2] or text[-characters:]
 
 
-def _unless_there(create: object, **names: str) -> None:
+def unless_there(create: object, **names: str) -> None:
+    """Create a group or stream that may be there."""
     try:
         create(**names)  # type: ignore[operator]
     except ClientError as error:

@@ -20,10 +20,11 @@ _CLOUDWATCH = "ministack.services.cloudwatch"
 STATE = ("alarms", "composite_alarms", "composite_triggers", "alarm_history", "dashboards", "resource_tags")
 SEAMS: tuple[tuple[str, str], ...] = tuple((_CLOUDWATCH, name) for name in (
     "_dims_key", "_evict_old_metrics", "_metric_bucket", "_metrics", "_percentile_samples", "_point_stats",
-    "_store_datum", "get_state", "record_metric", *(f"_{name}" for name in STATE)))
+    "_error", "_put_metric_data", "_store_datum", "get_state", "record_metric", *(f"_{name}" for name in STATE)))
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 LEVELS = ((15 * DAY, DAY), (DAY, HOUR), (3 * HOUR, 5 * MINUTE))  # AWS time: older than this, points of this length
 LONGEST = 455 * DAY
+MOST_DIMENSIONS = 30
 DIGITS = 3  # of the values of points that were put together: enough for a percentile
 Key = tuple[str, str, tuple]
 Values = dict[str, tuple[float, str]]  # a metric's name: value and unit
@@ -50,7 +51,8 @@ class Metrics:
         cloudwatch.record_metric = lambda namespace, name, value, unit="None", dimensions=None: self.record(
             namespace, [dimensions or {}], {name: (value, unit)})
         cloudwatch.get_state = _state
-        for name, repaired in (("_percentile_samples", _samples), ("_store_datum", self._store)):
+        for name, repaired in (
+                ("_percentile_samples", _samples), ("_store_datum", self._store), ("_put_metric_data", _put)):
             setattr(cloudwatch, name, functools.partial(repaired, getattr(cloudwatch, name)))
 
     def record(self, namespace: str, sets: Iterable[dict[str, str]], values: Values) -> None:
@@ -128,6 +130,17 @@ def install(machine: Machine) -> None:
     """Give the machine its metrics."""
     machine.metrics = Metrics(machine)
     machine.metrics.install()
+
+
+def _put(inner: Any, params: dict, data: dict, *protocol: Any) -> Any:
+    """Take metrics, unless one has more dimensions than AWS takes."""
+    from ministack.services import cloudwatch
+
+    for number, datum in enumerate(data.get("MetricData", []), 1):
+        if len(datum.get("Dimensions", [])) > MOST_DIMENSIONS:
+            return cloudwatch._error("InvalidParameterValue", f"The collection MetricData.member.{number}.Dimensions must not "
+                                     f"have a size greater than {MOST_DIMENSIONS}.", 400, use_json=True)
+    return inner(params, data, *protocol)
 
 
 def _add(point: dict, value: float, times: float = 1.0) -> None:

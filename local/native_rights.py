@@ -9,9 +9,10 @@ they do for properties that these templates leave out.
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from local import access_logs
 from local.encryption import reading
 from local.engines.registry import Reference
 from local.machine import Machine
@@ -28,7 +29,7 @@ class Rights:
     update: str
     delete: str
     passes: dict[str, str] = field(default_factory=dict)  # path of a role in the properties -> the service taking it
-    more: Callable[[Machine, dict], Iterator[tuple[str, str]]] | None = None  # what create and update need besides
+    more: Callable[[Machine, dict], Iterator[tuple[str, str]]] | None = None  # what create and update need besides, or why not
 
     def needed(self, phase: str, machine: Machine, properties: dict, default_name: str) -> Iterator[tuple[str, str]]:
         """Yield (action, ARN) of a phase."""
@@ -134,7 +135,7 @@ RIGHTS: dict[str, Rights] = {
         "states:UpdateStateMachine", "states:DeleteStateMachine", {"RoleArn": "states.amazonaws.com"}),
     "AWS::ApiGateway::RestApi": _api("/restapis"),
     "AWS::ApiGateway::Deployment": _api("/restapis/{RestApiId}/deployments"),
-    "AWS::ApiGateway::Stage": _api("/restapis/{RestApiId}/stages"),
+    "AWS::ApiGateway::Stage": replace(_api("/restapis/{RestApiId}/stages"), more=access_logs.check_template),
     "AWS::ApiGateway::GatewayResponse": Rights(
         "apigateway|/restapis/{RestApiId}/gatewayresponses/{ResponseType}", "apigateway:PUT apigateway:GET",
         "apigateway:PUT apigateway:GET", "apigateway:DELETE"),

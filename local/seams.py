@@ -5,6 +5,7 @@ The version is pinned exactly; this list is what to look at when the pin moves.
 
 import importlib
 
+from local.access_logs import SEAMS as ACCESS_LOG_SEAMS
 from local.alias_shift import SEAMS as SHIFT_SEAMS
 from local.alarms import SEAMS as ALARM_SEAMS
 from local.api_metrics import SEAMS as API_SEAMS
@@ -73,6 +74,7 @@ SEAMS: tuple[tuple[str, str], ...] = (
     ("ministack.services.sns", "_fanout"),
     ("ministack.services.sns", "_topics"),
     ("ministack.services.sts", "register_session"),
+    *ACCESS_LOG_SEAMS,
     *ALARM_SEAMS,
     *API_SEAMS,
     *ASYNC_SEAMS,

@@ -209,7 +209,7 @@ def stage(aws: LocalAws, resource: Resource) -> dict[str, Any]:
     api = resource.properties["RestApiId"]
     found = aws.client("apigateway").get_stage(restApiId=api, stageName=resource.physical_id)
     settings = [{"ResourcePath": "/*", "HttpMethod": "*"} | each for each in found.get("methodSettings", {}).values()]
-    return found | {"RestApiId": api, "MethodSettings": settings, "Tags": plain_tags(found.get("tags", {}))}
+    return found | {"RestApiId": api, "MethodSettings": settings, "AccessLogSetting": found.get("accessLogSettings"), "Tags": plain_tags(found.get("tags", {}))}
 
 
 # ---------------------------------------------------------------------- models
@@ -253,13 +253,15 @@ def dashboard(aws: LocalAws, resource: Resource) -> dict[str, Any]:
 
 
 def monitoring_definition(aws: LocalAws, resource: Resource) -> dict[str, Any]:
-    name = resource.physical_id.rpartition("/")[2]
-    return aws.client("sagemaker").describe_data_quality_job_definition(JobDefinitionName=name)
+    client, name = aws.client("sagemaker"), resource.physical_id.rpartition("/")[2]
+    found = client.describe_data_quality_job_definition(JobDefinitionName=name)
+    return found | {"Tags": client.list_tags(ResourceArn=found["JobDefinitionArn"])["Tags"]}
 
 
 def monitoring_schedule(aws: LocalAws, resource: Resource) -> dict[str, Any]:
-    name = resource.physical_id.rpartition("/")[2]
-    return aws.client("sagemaker").describe_monitoring_schedule(MonitoringScheduleName=name)
+    client, name = aws.client("sagemaker"), resource.physical_id.rpartition("/")[2]
+    found = client.describe_monitoring_schedule(MonitoringScheduleName=name)
+    return found | {"Tags": client.list_tags(ResourceArn=found["MonitoringScheduleArn"])["Tags"]}
 
 
 def parameter(aws: LocalAws, resource: Resource) -> dict[str, Any]:

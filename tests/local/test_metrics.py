@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 from ministack.services import cloudwatch
 
 from local.alarms import Alarms
@@ -26,7 +27,7 @@ VALUES = [float(value) for value in range(1, 101)]
 def metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Metrics]:
     """Metrics of a machine on which a minute is a wall minute, at ministack's CloudWatch."""
     for name in ("_metrics", "_evict_old_metrics", "_metric_bucket", "record_metric", "get_state", "_percentile_samples",
-                 "_store_datum"):
+                 "_put_metric_data", "_store_datum"):
         monkeypatch.setattr(cloudwatch, name, getattr(cloudwatch, name))
     machine = Machine(tmp_path, 0, Clock(1.0), tmp_path)
     made = Metrics(machine)
@@ -68,6 +69,41 @@ def test_an_alarm_sees_a_measurement_at_its_next_evaluation(metrics: Metrics) ->
     measure(metrics, VALUES)
     alarms.evaluate(60 * (points()[-1]["Timestamp"] // 60 + 1))
     assert alarm["StateValue"] == "ALARM"
+
+
+@pytest.mark.parametrize("period", [3600, 86400])
+def test_an_alarm_over_hours_reads_their_data_at_the_clocks_speed(tmp_path: Path, period: int) -> None:
+    speed, dimensions = 60.0, {f"D{number}": "v" for number in range(30)}
+    machine, now = Machine(tmp_path, 0, Clock(speed), tmp_path), 60.0 * (time.time() // 60)
+    alarm = {"AlarmName": "drift", "Namespace": "Own", "MetricName": "Drifted", "Statistic": "Maximum", "Period": period,
+             "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()], "EvaluationPeriods": 1,
+             "Threshold": 1.0, "StateValue": "OK", "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+             "TreatMissingData": "notBreaching"}
+    cloudwatch._alarms.set_scoped(*SCOPE, "drift", alarm)
+    try:
+        made, alarms = Metrics(machine), Alarms(machine)
+        made._list(("Own", "Drifted", cloudwatch._dims_key(dimensions))).append(
+            {"Timestamp": now + 1, "Unit": "None", "Dimensions": dimensions, "Value": 2.0})
+        states = []
+        for wall in (0.5, 2.0, 3 * period / speed, 3 * period / speed + 3):
+            alarms.evaluate(now + wall)
+            states.append(alarm["StateValue"])
+        assert states == ["OK", "ALARM", "ALARM", "OK"]  # the range is two periods more than those that are evaluated
+    finally:
+        cloudwatch.reset()
+        machine.store.close()
+
+
+def test_more_than_30_dimensions_are_refused(aws: LocalAws) -> None:
+    def put(number: int) -> None:
+        aws.client("cloudwatch").put_metric_data(Namespace="Own", MetricData=[{"MetricName": "Many", "Value": 1.0, "Dimensions": [
+            {"Name": f"D{index}", "Value": "v"} for index in range(number)]}])
+
+    put(30)
+    [found] = aws.client("cloudwatch").list_metrics(Namespace="Own", MetricName="Many")["Metrics"]
+    assert len(found["Dimensions"]) == 30
+    with pytest.raises(ClientError, match="must not have a size greater than 30"):
+        put(31)
 
 
 @pytest.mark.parametrize(("slow", "state"), [(4, "OK"), (6, "ALARM")])
