@@ -1,4 +1,4 @@
-"""SageMaker: jobs, models, endpoints, experiments and projects."""
+"""SageMaker: jobs, models, endpoints, monitoring, experiments and projects."""
 
 import threading
 from collections.abc import Callable
@@ -322,8 +322,8 @@ class SageMaker(Service):
         return {"MonitoringScheduleArn": document["MonitoringScheduleArn"]}
 
     def _switch_schedule(self, status: str, request: dict, call: Call) -> None:
-        self._collections[SCHEDULE].get(request["MonitoringScheduleName"])
-        self._collections[SCHEDULE].change(request["MonitoringScheduleName"], MonitoringScheduleStatus=status)
+        schedule = self._collections[SCHEDULE].get(request["MonitoringScheduleName"])
+        self._collections[SCHEDULE].change(schedule["MonitoringScheduleName"], MonitoringScheduleStatus=status)
 
     start_monitoring_schedule = partialmethod(_switch_schedule, "Scheduled")
     stop_monitoring_schedule = partialmethod(_switch_schedule, "Stopped")

@@ -3,11 +3,14 @@
 import asyncio
 import io
 import json
+import os
 import sys
 import tarfile
+import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +20,7 @@ from local.gateway import configure
 from local.machine import Credentials, Machine
 from local.processes import Child
 from local.serving import server
+from tests.local.local_aws import free_port
 
 ACCOUNT = "000000000000"
 IMAGE = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/tests:1"
@@ -123,9 +127,19 @@ def wait_for(condition: Callable[[], Any], seconds: float = 30) -> Any:
     return value
 
 
-def new_server(folder: Path, port: int) -> Server:
-    """Return a server with its state in ``folder``."""
-    return Server(Machine(folder, port, Clock(60.0), folder / "cache"))
+@contextmanager
+def running_server(folder: Path) -> Iterator[Server]:
+    """Serve with the state in ``folder``; what ministack is configured through is as before in the end."""
+    environment, temporary = dict(os.environ), tempfile.tempdir
+    server = Server(Machine(folder, free_port(), Clock(60.0), folder / "cache"))
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        os.environ.clear()
+        os.environ.update(environment)
+        tempfile.tempdir = temporary
 
 
 def tar_gz(**files: str) -> bytes:

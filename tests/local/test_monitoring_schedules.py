@@ -1,20 +1,16 @@
 """Monitoring schedules: each occurrence looks at what was captured since the last one, by a processing job as AWS names it."""
 
 import json
-import os
 import re
-import socket
-import tempfile
 import time
 
 import pytest
 from botocore.exceptions import ClientError
 
 from local import capture
-from local.clock import Clock
-from local.machine import ROOT, Machine
+from local.machine import ROOT
 from local.stacks import TYPES, Provisioner
-from tests.local.sagemaker_machine import ACCOUNT, IMAGE, ROLE, Server, tar_gz, wait_for
+from tests.local.sagemaker_machine import ACCOUNT, IMAGE, ROLE, running_server, tar_gz, wait_for
 
 ANALYZER = "156813124566.dkr.ecr.us-east-1.amazonaws.com/sagemaker-model-monitor-analyzer"
 CLUSTER = {"ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 5}}
@@ -23,18 +19,8 @@ HOUR = 60.0  # of AWS time, on a machine at speed 60
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment, folder = dict(os.environ), tempfile.tempdir  # ministack is configured through them
-    data = tmp_path_factory.mktemp("machine")
-    server = Server(Machine(data, port, Clock(60.0), data / "cache"))
-    server.start()
-    yield server
-    server.stop()
-    os.environ.clear()
-    os.environ.update(environment)
-    tempfile.tempdir = folder
+    with running_server(tmp_path_factory.mktemp("machine")) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

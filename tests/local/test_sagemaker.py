@@ -2,10 +2,7 @@
 
 import io
 import json
-import os
-import socket
 import tarfile
-import tempfile
 import time
 from collections import Counter
 
@@ -13,22 +10,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.machine import Credentials
-from tests.local.sagemaker_machine import IMAGE, ROLE, TRUST, Server, allow, new_server, tar_gz, wait_for
+from tests.local.sagemaker_machine import IMAGE, ROLE, TRUST, Server, allow, running_server, tar_gz, wait_for
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment, folder = dict(os.environ), tempfile.tempdir  # ministack is configured through them
-    server = new_server(tmp_path_factory.mktemp("machine"), port)
-    server.start()
-    yield server
-    server.stop()
-    os.environ.clear()
-    os.environ.update(environment)
-    tempfile.tempdir = folder
+    with running_server(tmp_path_factory.mktemp("machine")) as server:
+        yield server
 
 
 @pytest.fixture
