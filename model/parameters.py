@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 
 from model.config import guard_minutes
 from model.settings import Settings
-from model.workflow_input import run_tags, tags, volume_key
+from model.workflow_input import run_tags, tag_list, tags, volume_key
 
 STAGES = {"dev": "d", "prd": "p"}
 PREDEFINED = {  # CodeDeploy's own configurations, by strategy, or by strategy, percent and minutes
@@ -128,7 +129,7 @@ def api(settings: Settings, config: dict[str, Any], api_image_uri: str) -> dict[
         "ApiAuthorization": settings.api_authorization,
         "PermissionsBoundary": settings.permissions_boundary,
         "TopicArn": settings.topic_arn,
-        "Capturing": "yes" if config["serving"]["capture"]["percentage"] else "no",
+        "Capturing": capturing(config),
         "DeploymentConfigName": deployment_config(config["release"]),
         "ReleaseStrategy": "all_at_once" if guarded(config, "prd") else config["release"]["strategy"],
         "ReleasePercent": config["release"]["percent"],
@@ -139,6 +140,47 @@ def api(settings: Settings, config: dict[str, Any], api_image_uri: str) -> dict[
         "Shifting": "yes",  # scripts/rollback.sh says no
         "CodeSha": code_sha(settings, api_image_uri),
     }, tags(settings))
+
+
+def monitoring(settings: Settings, config: dict[str, Any], model_image_uri: str, analyzer_image_uri: str) -> dict[str, Any]:
+    """Return monitoring.json; the stack outlives the run, so it has the project's tags only."""
+    watch, instance = config["monitoring"], config["processing"]["instance"]
+    return configuration({
+        "NamePrefix": settings.name_prefix,
+        "EndpointName": endpoint_name(settings, config, "prd"),
+        "RunId": settings.run_id,
+        "BaselineUri": f"{settings.run_uri}/baseline",
+        "BucketName": settings.bucket,
+        "DatasetBucketName": settings.dataset_bucket,
+        "KmsKeyArn": settings.kms_key_arn,
+        "VolumeKmsKeyArn": volume_key(instance["type"], settings).get("VolumeKmsKeyId", ""),
+        "ModelImageUri": model_image_uri,
+        "AnalyzerImageUri": analyzer_image_uri,
+        "JobRoleArn": settings.job_role_arn,
+        "TopicArn": settings.topic_arn,
+        "JobTags": json.dumps(tag_list(run_tags(settings))),
+        "InstanceType": instance["type"],
+        "VolumeGb": instance["volume_gb"],
+        "MaxRuntimeInSeconds": min(settings.timeout_minutes * 60, 3600),  # SageMaker's limit for an hourly schedule
+        "Capturing": capturing(config),
+        "Engine": watch["engine"],
+        "Schedule": watch["schedule"],
+        "CooldownHours": watch["cooldown_hours"],
+        "RetrainingsPerWeek": watch["retrainings_per_week"],
+        "SameData": yes_or_no(watch["same_data"]),
+        "LearnFromCaptures": yes_or_no(watch["learn_from_captures"]),
+        "PermissionsBoundary": settings.permissions_boundary,
+    }, tags(settings))
+
+
+def capturing(config: dict[str, Any]) -> str:
+    """Return whether production keeps what it is asked."""
+    return yes_or_no(config["serving"]["capture"]["percentage"])
+
+
+def yes_or_no(value: Any) -> str:
+    """Return a truth as the templates take it."""
+    return "yes" if value else "no"
 
 
 def deployment_config(release: dict[str, Any]) -> str:

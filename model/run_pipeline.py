@@ -23,7 +23,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from model import config as configuration
-from model import data_source, images, live_run, parameters, settings, storage, workflow_input
+from model import analyzer, data_source, images, live_run, parameters, settings, storage, workflow_input
 from model.errors import BuildError
 
 BUILD = Path("build")
@@ -36,6 +36,7 @@ def check(project: settings.Settings) -> tuple[dict[str, Any], data_source.DataS
     source = data_source.read(project.data_source)
     config = configuration.with_hyperparameters(config, source.hyperparameters)
     workflow_input.check_spot(config["training"]["spot"], project)
+    analyzer.image(config, os.environ)
     s3 = boto3.client("s3")
     found = storage.find(s3, source, project)
     data_source.check_tables(samples(s3, source, found), config["problem"]["target"])
@@ -76,14 +77,18 @@ def write(project: settings.Settings, model_image_uri: str, api_image_uri: str) 
         "endpoint-dev.json": parameters.endpoint(project, config, "dev", model_image_uri),
         "endpoint-prd.json": parameters.endpoint(project, config, "prd", model_image_uri),
         "api.json": parameters.api(project, config, api_image_uri),
+        "monitoring.json": parameters.monitoring(project, config, model_image_uri, analyzer.image(config, os.environ)),
     }
     storage.copy_data(s3, source, found, project)
+    storage.put_source(s3, source, found, project)
     storage.put_config(s3, config, project)
     BUILD.mkdir(exist_ok=True)
     for name, content in files.items():
         text = content if isinstance(content, str) else json.dumps(content, indent=2) + "\n"
         (BUILD / name).write_text(text, encoding="utf-8")
     storage.keep_release(s3, BUILD, project)
+    if not config["serving"]["capture"]["percentage"]:
+        print("serving.capture.percentage is 0: production is not watched for drift", file=sys.stderr)
     print(f"wrote {', '.join(files)} to {BUILD}/ and the run's input to {project.run_uri}/", file=sys.stderr)
 
 

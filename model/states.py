@@ -16,10 +16,12 @@ os.environ.setdefault("SAGEMAKER_SUPPRESS_V2_WARNING", "1")
 logging.getLogger("sagemaker.config").setLevel(logging.WARNING)
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
+    from sagemaker import image_uris
     from stepfunctions.steps.choice_rule import ChoiceRule
     from stepfunctions.steps.states import Catch, Chain, Choice, Fail, Graph, Parallel, Retry, State, Task
 
-__all__ = ["Catch", "Chain", "Choice", "ChoiceRule", "CausedFail", "Graph", "Retry", "SelectingParallel", "SelectingTask", "State"]
+__all__ = ["Catch", "Chain", "Choice", "ChoiceRule", "CausedFail", "Graph", "Retry", "SelectingParallel", "SelectingTask", "State",
+           "image_uris"]
 
 
 class CausedFail(Fail):

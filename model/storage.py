@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from model.data_source import CHANNELS, S3_URI, DataSource
 from model.errors import BuildError
 from model.settings import Settings
 
-RELEASE_FILES = ("api.json", "deploy-model-prd.yml", "endpoint-prd.json", "deploy-endpoint.yml")  # scripts/rollback.sh reads them
+RELEASE_FILES = ("api.json", "deploy-model-prd.yml", "endpoint-prd.json", "deploy-endpoint.yml", "monitoring.json",
+                 "monitoring.yml")  # scripts/rollback.sh reads them
 SAMPLE_BYTES = 65536  # enough for a header and a row; the prepare job reads the whole
 
 
@@ -24,6 +26,7 @@ class Found:
     bucket: str
     key: str
     name: str
+    mark: str = ""  # S3's hash of the content
 
     @property
     def uri(self) -> str:
@@ -45,8 +48,8 @@ def objects(s3: Any, field: str, uri: str, settings: Settings) -> list[Found]:
     bucket, key = match["bucket"], match["key"]
     folder = key.rstrip("/") + "/"
     keys = listed(s3, bucket, key, f"inputData.json: {field} {uri}")
-    found = [Found(bucket, key, file_name(key, ""))] if key in keys and not key.endswith("/") else [
-        Found(bucket, name, file_name(name, folder)) for name in keys
+    found = [Found(bucket, key, file_name(key, ""), keys[key])] if key in keys and not key.endswith("/") else [
+        Found(bucket, name, file_name(name, folder), mark) for name, mark in keys.items()
         if name.startswith(folder) and name.lower().endswith(".csv")
     ]
     if not found:
@@ -60,11 +63,11 @@ def file_name(key: str, folder: str) -> str:
     return name if name.lower().endswith(".csv") else f"{name}.csv"
 
 
-def listed(s3: Any, bucket: str, prefix: str, where: str) -> list[str]:
-    """Return the keys of the non-empty objects with the prefix."""
+def listed(s3: Any, bucket: str, prefix: str, where: str) -> dict[str, str]:
+    """Return the keys of the non-empty objects with the prefix, each with S3's hash of its content."""
     try:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        return [item["Key"] for page in pages for item in page.get("Contents", []) if item["Size"]]
+        return {item["Key"]: item["ETag"] for page in pages for item in page.get("Contents", []) if item["Size"]}
     except ClientError as error:
         raise BuildError(f"{where} cannot be read: {reason(error)}") from error
 
@@ -124,6 +127,15 @@ def put_config(s3: Any, config: dict[str, Any], settings: Settings) -> None:
     """Write the run's config/config.json."""
     s3.put_object(Bucket=settings.bucket, Key=f"{settings.run_key}/config/config.json",
                   Body=json.dumps(config, indent=2).encode(), ContentType="application/json", **encryption(settings))
+
+
+def put_source(s3: Any, source: DataSource, found: dict[str, list[Found]], settings: Settings) -> None:
+    """Write the run's data/source.json: drift retrains only on other data than the live run's (custom_resource/retraining)."""
+    pointers = {channel: {"uri": source.pointers[channel], "objects": {item.key: item.mark for item in items}}
+                for channel, items in found.items()}
+    content = {"version": settings.data_version, "time": datetime.now(UTC).isoformat(), "pointers": pointers}
+    s3.put_object(Bucket=settings.bucket, Key=f"{settings.run_key}/data/source.json", Body=json.dumps(content, indent=2).encode(),
+                  ContentType="application/json", **encryption(settings))
 
 
 def keep_release(s3: Any, build: Path, settings: Settings) -> None:

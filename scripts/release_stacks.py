@@ -44,6 +44,16 @@ class ReleaseStacks:
         """Raise RollbackError unless a run's build has kept what bringing the API's stack back needs."""
         self._kept(run, "api.json")
 
+    def has(self, run: str, file: str) -> bool:
+        """Return whether a run's build has kept a file of its release."""
+        found = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=self._key(run, file))
+        return any(item["Key"] == self._key(run, file) for item in found.get("Contents", []))
+
+    def run_of(self, stack: str) -> str:
+        """Return the run that a stack was last brought to."""
+        given = self._cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["Parameters"]
+        return str({item["ParameterKey"]: item["ParameterValue"] for item in given}["RunId"])
+
     def _key(self, run: str, file: str) -> str:
         return f"runs/{run}/release/{file}"
 

@@ -30,6 +30,7 @@ class Rollback:
     def __init__(self, name: str, wanted: str) -> None:
         self._name, self._wanted, self._started = name, wanted, time.monotonic()
         self._api, self._shared, self._shared_endpoint = f"{name}-api", f"{name}-live-prd", production.shared_endpoint(name)
+        self._monitoring = f"{name}-monitoring"
         bucket = production.parameters(production.stack_of(name, client))["BucketName"]
         self._deployments = AliasDeployments(client("codedeploy"), name, self.tell)
         self._stacks = ReleaseStacks(client("cloudformation"), client("s3"), bucket, self.tell)
@@ -69,6 +70,7 @@ class Rollback:
         return f"run {wanted.run} serves again; mend the other and push: the next approved run is released as ever"
 
     def _nothing_to_do(self, now: Production) -> str:
+        self._watch(now.live.run)  # a way back was interrupted just before that
         return (f"run {now.live.run} serves already, since the last release was undone. To go further back name the run: "
                 f"scripts/rollback.sh PROJECT_NAME RUN. Released were, the newest first: {released(now)}")
 
@@ -120,9 +122,22 @@ class Rollback:
             self._fill(wanted)
             self._stacks.updatable(self._api)
             self._stacks.bring(self._api, wanted.run, "deploy-model-prd.yml", "api.json", Shifting="no")
+            self._watch(wanted.run)
         except RollbackError as error:
             serves = production.production(self._name, client).live
             raise RollbackError(f"run {serves.run} serves, but not all has followed: {error}") from error
+
+
+    def _watch(self, run: str) -> None:
+        """Have the run that serves watched for drift; raises RollbackError when the stack that does it does not follow."""
+        if not self._stacks.wait(self._monitoring) or self._stacks.run_of(self._monitoring) == run:
+            return
+        if not self._stacks.has(run, "monitoring.json"):
+            self.tell(f"run {run} was built before production was watched for drift: stack {self._monitoring} stays as it is and "
+                      "looks at an endpoint that nobody asks, until the next release")
+            return
+        self._stacks.updatable(self._monitoring)
+        self._stacks.bring(self._monitoring, run, "monitoring.yml", "monitoring.json")
 
 
 def interrupt(number: int, frame: object) -> None:

@@ -50,7 +50,7 @@ def stop_newcomer(pipelines: Any, name: str, tell: Callable[[str], None]) -> Non
     running = {action["actionName"] for action in stage["actionStates"]
                if action.get("latestExecution", {}).get("status") == "InProgress"}
     latest = stage.get("latestExecution", {})
-    if latest.get("status") != "InProgress" or "Api" in running:
+    if latest.get("status") != "InProgress" or running & {"Api", "Monitoring"}:
         return
     pipelines.stop_pipeline_execution(pipelineName=name, pipelineExecutionId=latest["pipelineExecutionId"], abandon=False,
                                       reason="scripts/rollback.sh goes back to a former run")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-NEXT = {  # what helps, by the stage that failed
+NEXT = {  # what helps, by the action that failed or by its stage
     "Build": "Mend what it names and push; the build's log has the rest.",
     "Train": "Mend what it names and push, upload other data, or retry the stage.",
     "DeployDev": "Nothing went to production. Mend what it names and push, or retry the stage.",
     "DeployPrd": "All traffic is on the version before. Mend what it names and push, or retry the stage within 30 minutes "
                  "(aws codepipeline retry-stage-execution --retry-mode FAILED_ACTIONS; later ALL_ACTIONS).",
+    "DeployPrd/Monitoring": "The new version serves, but it is not watched for drift yet. Mend what it names and retry the stage "
+                            "(aws codepipeline retry-stage-execution --retry-mode FAILED_ACTIONS), or push.",
 }
 
 
@@ -30,7 +32,7 @@ def of_failure(pipeline: str, run: str, actions: list[dict[str, Any]]) -> Mail:
     places = [f"{action['stageName']}/{action['actionName']}" for action in actions]
     reasons = "\n\n".join(f"{place}: {reason(action)}" for place, action in zip(places, actions, strict=True))
     return Mail(f"{pipeline}: run {run[:8]} failed at {', '.join(places)}"[:100],
-                f"Run {run} of pipeline {pipeline} failed.\n\n{reasons}\n\n{NEXT.get(actions[0]['stageName'], '')}".rstrip())
+                f"Run {run} of pipeline {pipeline} failed.\n\n{reasons}\n\n{NEXT.get(places[0], NEXT.get(actions[0]['stageName'], ''))}".rstrip())
 
 
 def reason(action: dict[str, Any]) -> str:

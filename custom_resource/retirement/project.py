@@ -48,15 +48,27 @@ def stacks(names: list[str]) -> list[Stack]:
 
 def _described(name: str) -> Stack | None:
     """Return a stack with its run and bake time; None when it has no such tag, or is gone."""
-    try:
-        [found] = client("cloudformation").describe_stacks(StackName=name)["Stacks"]
-    except ClientError as error:
-        if "does not exist" in error.response["Error"]["Message"]:
-            return None
-        raise
+    found = _record(name)
     tags = {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])}
     bake = timedelta(hours=float(tags.get("bake-hours", "0")))
     return Stack(name, found["StackStatus"], tags["run"], bake) if tags.get("run") else None
+
+
+def _record(name: str) -> dict[str, Any]:
+    """Return what CloudFormation says of a stack; nothing when it is gone."""
+    try:
+        found: dict[str, Any] = client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" in error.response["Error"]["Message"]:
+            return {}
+        raise
+    return found
+
+
+def watched(prefix: str) -> str:
+    """Return the run whose endpoint is watched for drift; blank before the first release."""
+    given = {item["ParameterKey"]: item["ParameterValue"] for item in _record(f"{prefix}-monitoring").get("Parameters", [])}
+    return given.get("RunId", "")
 
 
 def records(prefix: str, stacks: list[Stack]) -> Records:
@@ -64,7 +76,7 @@ def records(prefix: str, stacks: list[Stack]) -> Records:
     function = f"{prefix}-api"
     found = versions(function)
     return Records(executions(prefix), found, serving(function, found),
-                   {stack.run: stack.bake for stack in stacks if stack.name.endswith("-prd")})
+                   {stack.run: stack.bake for stack in stacks if stack.name.endswith("-prd")}, watched(prefix))
 
 
 def executions(pipeline: str) -> dict[str, Execution]:

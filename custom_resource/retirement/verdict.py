@@ -51,6 +51,7 @@ class Records:
     versions: list[Version] = field(default_factory=list)  # oldest first
     serving: frozenset[str] = frozenset()
     bakes: dict[str, timedelta] = field(default_factory=dict)  # by run; of those that still have a stack in production
+    watched: str = ""  # the run whose endpoint is looked at for drift: another than who serves while a release is unfinished
 
     def succeeded(self, run: str) -> bool:
         """Return whether a run ended well."""
@@ -100,8 +101,8 @@ def is_endpoint(prefix: str, name: str) -> bool:
 
 
 def is_release(prefix: str, name: str) -> bool:
-    """Return whether a stack of this name is made by a release: an endpoint, the one that all runs share, or the API."""
-    return is_endpoint(prefix, name) or name in (f"{prefix}-live-prd", f"{prefix}-api")
+    """Return whether a stack of this name is made by a release: an endpoint, the one that all runs share, the API, what watches it."""
+    return is_endpoint(prefix, name) or name in (f"{prefix}-live-prd", f"{prefix}-api", f"{prefix}-monitoring")
 
 
 def stays(stack: Stack, records: Records, ended: Ended) -> str:
@@ -109,6 +110,8 @@ def stays(stack: Stack, records: Records, ended: Ended) -> str:
     execution = records.executions.get(stack.run)
     if stack.run in records.serving:
         return "the API's alias points at its run"
+    if stack.run == records.watched and stack.name.endswith("-prd"):
+        return "its endpoint is the one that is watched for drift"
     if execution is None:
         return ""
     if execution.status in RUNNING:

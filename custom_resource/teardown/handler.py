@@ -65,7 +65,7 @@ def deleted(event: dict[str, Any], context: Any) -> bool:
         refuse(failed(stacks, asked))
         for stack in due(stacks, asked):
             print(f"deleting {stack.name} ({stack.status})")
-            for state_machine in properties["ReleaseArns"] if stack.name.endswith("-api") else []:
+            for state_machine in held(properties, stack.name):
                 stop_executions(state_machine)
             client("cloudformation").delete_stack(StackName=stack.name, RoleARN=properties["RoleArn"])
             asked.append(stack.name)
@@ -74,6 +74,12 @@ def deleted(event: dict[str, Any], context: Any) -> bool:
         time.sleep(pause)
         pause = min(pause * 1.5, LONGEST_PAUSE)
     return True
+
+
+def held(properties: dict[str, Any], stack: str) -> list[str]:
+    """Return the state machines that a stack holds."""
+    arns: list[str] = properties.get({"monitoring": "MonitoringArns", "api": "ReleaseArns"}.get(stack.rpartition("-")[2], ""), [])
+    return arns
 
 
 def existing(prefix: str) -> list[Stack]:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 # What calls goes before what is called.
-ORDER = (r"api", r"([0-9a-f]{8}|live)-prd", r"[0-9a-f]{8}-dev", r"workflow", r"functions")
+ORDER = (r"monitoring", r"api", r"([0-9a-f]{8}|live)-prd", r"[0-9a-f]{8}-dev", r"workflow", r"functions")
 BUSY = re.compile(r"(?!REVIEW_).*_IN_PROGRESS")  # CloudFormation refuses to delete what it is changing
 
 

@@ -14,11 +14,12 @@ from typing import Any
 
 from samtranslator.translator.transform import transform
 
-from tests.templates.sources import API, FUNCTIONS, PIPELINE, template
+from tests.templates.sources import API, FUNCTIONS, MONITORING, PIPELINE, template
 
 VALUES = {
     FUNCTIONS: {"NamePrefix": "demo-churn-p-abc123"},
     API: {"NamePrefix": "demo-churn-p-abc123", "CodeSha": "0123456789abcdef" * 4, "ApiAuthorization": "AWS_IAM"},
+    MONITORING: {"NamePrefix": "demo-churn-p-abc123", "Capturing": "yes"},
 }
 
 

@@ -12,7 +12,8 @@ from cfnlint.decode import cfn_yaml
 ROOT = Path(__file__).parents[2]
 STUDIO, PIPELINE = "studio.yml", "pipeline.yml"
 FUNCTIONS, ENDPOINT, API = "assets/functions.yml", "assets/deploy-endpoint.yml", "assets/deploy-model-prd.yml"
-TEMPLATES = [STUDIO, PIPELINE, FUNCTIONS, ENDPOINT, API]
+MONITORING = "assets/monitoring.yml"
+TEMPLATES = [STUDIO, PIPELINE, FUNCTIONS, ENDPOINT, API, MONITORING]
 
 
 def template(name: str) -> dict[str, Any]:
@@ -46,11 +47,19 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def statements(role: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the statements of a role's inline policies, those under a condition included."""
-    for policy in role["Properties"].get("Policies", []):
+def statements(holder: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the statements of a role's inline policies, or of a managed policy, those under a condition included."""
+    properties = holder["Properties"]
+    for policy in [properties] if "PolicyDocument" in properties else properties.get("Policies", []):
         for statement in policy["PolicyDocument"]["Statement"]:
             yield from branches(statement)
+
+
+def rights(found: dict[str, dict[str, Any]], role: str) -> Iterator[dict[str, Any]]:
+    """Yield the statements of a role and of the managed policies that the same template gives it."""
+    attached = [item["Ref"] if isinstance(item, dict) else item for item in found[role]["Properties"].get("ManagedPolicyArns", [])]
+    for key in (role, *attached):
+        yield from statements(found[key])
 
 
 def roles() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -58,3 +67,10 @@ def roles() -> Iterator[tuple[str, str, dict[str, Any]]]:
     for name in TEMPLATES:
         for key, role in resources(name, "AWS::IAM::Role").items():
             yield name, key, role
+
+
+def policies() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield (template, logical id, resource) of every managed policy."""
+    for name in TEMPLATES:
+        for key, policy in resources(name, "AWS::IAM::ManagedPolicy").items():
+            yield name, key, policy

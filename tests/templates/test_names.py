@@ -8,7 +8,7 @@ import pytest
 
 from tests.templates.evaluation import Evaluation
 from tests.templates.expansion import VALUES, expanded
-from tests.templates.sources import API, ENDPOINT, FUNCTIONS, PIPELINE, template
+from tests.templates.sources import API, ENDPOINT, FUNCTIONS, MONITORING, PIPELINE, template
 
 PREFIX = "-".join(["p" * 10, "m" * 10, "p-" + "a" * 12])
 RUN = "01234567"
@@ -20,6 +20,7 @@ LONGEST = {
     "InstanceType": "ml.m5.large", "CodeSha": "0" * 64, "TemplateBucket": "t" * 63, "StudioRoleName": "r" * 64, "AccessPointArn":
     "arn:aws:elasticfilesystem:us-east-1:123456789012:access-point/fsap-0123456789abcdef0", "ApiAuthorization": "API_KEY",
     "KmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef",
+    "Capturing": "yes", "Engine": "model-monitor", "DatasetBucketName": "d" * 63,
 }
 OF_THE_ENDPOINT = {"ModelName": f"{PREFIX}-{RUN}-p"}  # a name where the project's form has a part of one
 SAGEMAKER = (63, r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
@@ -45,10 +46,15 @@ LIMITS = {  # property -> (length, pattern), see each service's API reference
     ("AWS::CodeDeploy::Application", "ApplicationName"): (100, r".+"),
     ("AWS::CodeDeploy::DeploymentGroup", "DeploymentGroupName"): (100, r".+"),
     ("AWS::ApplicationAutoScaling::ScalingPolicy", "PolicyName"): (256, r"[ -~]+"),
+    ("AWS::IAM::ManagedPolicy", "ManagedPolicyName"): (128, r"[\w+=,.@-]+"),
+    ("AWS::SSM::Parameter", "Name"): (1011, r"/[\w./-]+"),
+    ("AWS::SageMaker::MonitoringSchedule", "MonitoringScheduleName"): SAGEMAKER,
 }
 STACK = (128, r"[a-zA-Z][-a-zA-Z0-9]*")
 COMPOSED = {  # names that other files compose of the prefix, see the contract in DESIGN's names
     **{f"{PREFIX}-{RUN}-{step}-0123": SAGEMAKER for step in ("prepare", "baseline", "train", "evaluate", "golden")},
+    f"{PREFIX}-{RUN}-monitor-{RUN}": SAGEMAKER,
+    f"{PREFIX}-monitoring": (64, r"[.\-_A-Za-z0-9]+"),  # the clock's rule, with the other engine
     f"{PREFIX}-{RUN}-0123": SAGEMAKER,
     f"{PREFIX}-{RUN}-d": SAGEMAKER,
     f"{PREFIX}-workflow": (80, r"[0-9A-Za-z_-]+"),
@@ -62,7 +68,7 @@ INNER = {("AWS::Lambda::Alias", "Name"), ("AWS::ApiGateway::Stage", "StageName")
 def rendered() -> list[tuple[str, str, str, str]]:
     """Return (template, type, property, value) of every name that a template fixes."""
     found = []
-    for name in (PIPELINE, FUNCTIONS, ENDPOINT, API):
+    for name in (PIPELINE, FUNCTIONS, ENDPOINT, API, MONITORING):
         source = expanded(name) if name in VALUES else template(name)
         for resource in Evaluation(source, LONGEST | (OF_THE_ENDPOINT if name == ENDPOINT else {})).resources().values():
             kind = resource["Type"]
@@ -89,7 +95,7 @@ def test_a_composed_name_is_within_its_services_limit(value: str, limit: tuple[i
 def test_stack_names_are_within_cloudformations_limit() -> None:
     stages = Evaluation(template(PIPELINE), LONGEST).resources()["Pipeline"]["Properties"]["Stages"]
     names = [action["Configuration"]["StackName"] for stage in stages for action in stage["Actions"] if "StackName" in action["Configuration"]]
-    assert len(names) == 5
+    assert len(names) == 6
     for name in names:
         check(name.replace("#{Build.RUN_ID}", RUN).replace("#{Build.ENDPOINT_STACK}", f"{PREFIX}-{RUN}-prd"), *STACK)
 

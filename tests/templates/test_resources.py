@@ -8,7 +8,7 @@ import pytest
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
 from tests.templates.evaluation import Evaluation
-from tests.templates.sources import API, ENDPOINT, FUNCTIONS, PIPELINE, ROOT, STUDIO, TEMPLATES, resources, template
+from tests.templates.sources import API, ENDPOINT, FUNCTIONS, MONITORING, PIPELINE, ROOT, STUDIO, TEMPLATES, resources, template
 from tests.templates.test_names import LONGEST, PREFIX
 
 SECTIONS = ["AWSTemplateFormatVersion", "Transform", "Description", "Metadata", "Parameters", "Rules", "Mappings", "Conditions", "Globals",
@@ -47,10 +47,10 @@ def test_the_forms_parameters_stand_in_the_order_in_which_a_person_decides() -> 
 
 def test_the_code_of_every_function_exists() -> None:
     paths = {key: ROOT / item["Properties"]["Code"] for key, item in resources(PIPELINE, "AWS::Lambda::Function").items()}
-    for name in (FUNCTIONS, API):
+    for name in (FUNCTIONS, API, MONITORING):
         paths |= {key: ROOT / "assets" / item["Properties"]["CodeUri"] for key, item in resources(name, "AWS::Serverless::Function").items()
                   if "CodeUri" in item["Properties"]}
-    assert len(paths) == 10
+    assert len(paths) == 13
     assert [key for key, path in paths.items() if not (path / "handler.py").is_file()] == []
 
 
@@ -81,14 +81,14 @@ def test_bucket_and_key_outlive_the_project() -> None:
     assert kept == {"ArtifactBucket", "Key"}
 
 
-@pytest.mark.parametrize("name", [PIPELINE, FUNCTIONS, ENDPOINT, API])
+@pytest.mark.parametrize("name", [PIPELINE, FUNCTIONS, ENDPOINT, API, MONITORING])
 def test_logs_end_and_are_encrypted(name: str) -> None:
     for key, group in resources(name, "AWS::Logs::LogGroup").items():
         assert group["Properties"]["RetentionInDays"] and group["Properties"]["KmsKeyId"], key
 
 
 @pytest.mark.parametrize("name, kind", [(PIPELINE, "AWS::Lambda::Function"), (FUNCTIONS, "AWS::Serverless::Function"),
-                                        (FUNCTIONS, "AWS::Lambda::Function"), (API, "AWS::Serverless::Function")])
+                                        (FUNCTIONS, "AWS::Lambda::Function"), (API, "AWS::Serverless::Function"), (MONITORING, "AWS::Serverless::Function")])
 def test_a_function_writes_to_its_own_log_group_in_its_own_role(name: str, kind: str) -> None:
     resolved = Evaluation(template(name), LONGEST)
     found = resolved.resources()
@@ -101,7 +101,7 @@ def test_a_function_writes_to_its_own_log_group_in_its_own_role(name: str, kind:
 
 def test_functions_run_on_a_runtime_that_lasts() -> None:
     assert {item["Properties"]["Runtime"] for item in resources(PIPELINE, "AWS::Lambda::Function").values()} == {"python3.13"}
-    assert template(FUNCTIONS)["Globals"]["Function"]["Runtime"] == "python3.13"
+    assert {template(name)["Globals"]["Function"]["Runtime"] for name in (FUNCTIONS, MONITORING)} == {"python3.13"}
 
 
 @pytest.mark.parametrize("mode, kinds", [("vpc", {"AWS::EC2::VPC", "AWS::EFS::AccessPoint", "AWS::EC2::VPCEndpoint"}), ("none", set())])

@@ -81,7 +81,7 @@ def test_rules_and_state_machine_may_do_one_thing(role: str, action: str, resour
 
 
 @pytest.mark.parametrize("ending, allowed", [
-    (f"{RUN}-prd", True), (f"{RUN}-dev", True), ("live-prd", True), ("api", True), ("functions", False), ("workflow", False)])
+    (f"{RUN}-prd", True), (f"{RUN}-dev", True), ("live-prd", True), ("api", True), ("monitoring", True), ("functions", False), ("workflow", False)])
 def test_the_function_may_delete_stacks_of_releases_only(ending: str, allowed: bool) -> None:
     patterns = [pattern for item in statements(resources(PIPELINE)["RetirementRole"]) for pattern in listed(PROJECT.of(item)["Resource"])
                 if "cloudformation:DeleteStack" in listed(item["Action"])]

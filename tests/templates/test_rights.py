@@ -8,15 +8,17 @@ import re
 import pytest
 
 from tests.templates.evaluation import Evaluation
-from tests.templates.sources import ROOT, TEMPLATES, listed, resources, roles, statements, template
+from tests.templates.sources import ROOT, TEMPLATES, listed, policies, resources, rights, roles, statements, template
 from tests.templates.test_names import LONGEST
 
 ROLES = [pytest.param(name, key, role, id=key) for name, key, role in roles()]
+GRANTS = [*ROLES, *(pytest.param(name, key, policy, id=key) for name, key, policy in policies())]
 LAUNCH = "LaunchRole"  # Service Catalog's; it makes projects whose boundary is not known yet
 INLINE_LIMIT = 10_240  # IAM: characters of a role's inline policies, white space left out
+MANAGED_LIMIT = 6_144  # of one managed policy
 
 
-@pytest.mark.parametrize("name, key, role", ROLES)
+@pytest.mark.parametrize("name, key, role", GRANTS)
 def test_every_statement_allows_named_actions_and_says_its_purpose(name: str, key: str, role: dict) -> None:
     for statement in statements(role):
         assert re.fullmatch(r"[A-Z][A-Za-z0-9]{4,}", statement["Sid"])
@@ -26,9 +28,9 @@ def test_every_statement_allows_named_actions_and_says_its_purpose(name: str, ke
             assert not action.endswith(":*"), f"{key}: {action} is every action of a service"
 
 
-@pytest.mark.parametrize("name, key, role", ROLES)
+@pytest.mark.parametrize("name, key, role", GRANTS)
 def test_a_sid_stands_once_in_its_policy(name: str, key: str, role: dict) -> None:
-    for policy in role["Properties"]["Policies"]:
+    for policy in [role["Properties"]] if "PolicyDocument" in role["Properties"] else role["Properties"]["Policies"]:
         sids = [statement["Sid"] for statement in statements({"Properties": {"Policies": [policy]}})]
         assert len(sids) == len(set(sids))
 
@@ -40,7 +42,7 @@ def test_a_resource_that_is_a_star_carries_its_reason(name: str) -> None:
             assert re.search(r"'\*' +# \w", line), f"{name}:{number}: say behind a # why the resource is '*'"
 
 
-@pytest.mark.parametrize("name, key, role", ROLES)
+@pytest.mark.parametrize("name, key, role", GRANTS)
 def test_pass_role_names_roles_and_services(name: str, key: str, role: dict) -> None:
     for statement in statements(role):
         if "iam:PassRole" in listed(statement["Action"]):
@@ -64,12 +66,12 @@ def test_a_role_takes_the_boundary(name: str, key: str, role: dict) -> None:
 
 @pytest.mark.parametrize("key", ["JobRole", "EndpointRole"])
 def test_what_runs_models_can_create_nothing(key: str) -> None:
-    actions = {action for statement in statements(resources("pipeline.yml")[key]) for action in listed(statement["Action"])}
+    actions = {action for statement in rights(resources("pipeline.yml"), key) for action in listed(statement["Action"])}
     creating = {action for action in actions if re.search(r":(Create|Delete|Update|Pass|Invoke|Start)", action)}
     assert creating <= {"logs:CreateLogGroup", "logs:CreateLogStream", "kms:CreateGrant"}
 
 
-@pytest.mark.parametrize("name", ["assets/functions.yml", "assets/deploy-model-prd.yml"])
+@pytest.mark.parametrize("name", ["assets/functions.yml", "assets/deploy-model-prd.yml", "assets/monitoring.yml"])
 def test_roles_of_the_stages_have_the_path_that_the_deploy_role_may_write(name: str) -> None:
     """Roles of pipeline.yml have none, so the deploy role reaches none of them."""
     for key, role in resources(name, "AWS::IAM::Role").items():
@@ -80,9 +82,8 @@ def test_roles_of_the_stages_have_the_path_that_the_deploy_role_may_write(name: 
 
 def test_the_deploy_role_cannot_change_itself_or_pass_itself() -> None:
     project = Evaluation(template("pipeline.yml"), LONGEST)
-    role = project.resources()["DeployRole"]
     own = project.of({"Fn::GetAtt": ["DeployRole", "Arn"]})
-    for statement in statements(role):
+    for statement in rights(project.resources(), "DeployRole"):
         if any(action.startswith("iam:") for action in listed(statement["Action"])):
             for resource in listed(statement["Resource"]):
                 assert not re.fullmatch(re.escape(resource).replace(r"\*", ".*"), own), statement["Sid"]
@@ -90,9 +91,20 @@ def test_the_deploy_role_cannot_change_itself_or_pass_itself() -> None:
 
 @pytest.mark.parametrize("name, key, role", ROLES)
 def test_a_roles_policies_fit_into_iams_limit_at_the_longest_names(name: str, key: str, role: dict) -> None:
-    policies = Evaluation(template(name), LONGEST).of(role)["Properties"]["Policies"]
-    size = sum(len(json.dumps(policy["PolicyDocument"], separators=(",", ":"))) for policy in policies)
+    size = sum(map(length, Evaluation(template(name), LONGEST).of(role)["Properties"]["Policies"]))
     assert size <= INLINE_LIMIT, f"{key}: {size} characters"
+
+
+@pytest.mark.parametrize("name, key, policy", [pytest.param(*found, id=found[1]) for found in policies()])
+def test_a_managed_policy_fits_into_iams_limit_and_is_given_to_a_role(name: str, key: str, policy: dict) -> None:
+    size = length(Evaluation(template(name), LONGEST).of(policy)["Properties"])
+    assert size <= MANAGED_LIMIT, f"{key}: {size} characters"
+    assert [role for role in resources(name, "AWS::IAM::Role").values() if {"Ref": key} in role["Properties"].get("ManagedPolicyArns", [])]
+
+
+def length(policy: dict) -> int:
+    """Return how long a policy is to IAM."""
+    return len(json.dumps(policy["PolicyDocument"], separators=(",", ":")))
 
 
 def test_the_key_policy_names_every_service_that_uses_the_key_in_its_own_name() -> None:

@@ -12,7 +12,7 @@ import pytest
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
 from tests.templates.expansion import expanded
-from tests.templates.sources import API, ENDPOINT, FUNCTIONS, PIPELINE, STUDIO, listed, resources, statements
+from tests.templates.sources import API, ENDPOINT, FUNCTIONS, MONITORING, PIPELINE, STUDIO, listed, resources, rights
 
 # CodeBuild's project has no schema with handlers; these are its API's operations.
 BY_HAND = {"AWS::CodeBuild::Project": {"codebuild:BatchGetProjects", "codebuild:CreateProject", "codebuild:DeleteProject",
@@ -41,7 +41,9 @@ NEVER_CALLED = {
     "elasticfilesystem:PutLifecycleConfiguration": "the file system has no lifecycle",
     "elasticfilesystem:UpdateFileSystemProtection": "the protection keeps its default",
     "firehose:*": "log groups are delivered nowhere",
-    "iam:*tachRolePolicy": "policies are inline, none is attached",
+    "iam:*tachGroupPolicy": "policies are given to roles",
+    "iam:*tachRolePolicy": "policies of the stages' roles are inline, none is attached",
+    "iam:*tachUserPolicy": "policies are given to roles",
     "iam:DeleteRolePermissionsBoundary": "a boundary is never taken off",
     "kms:Disable*": "the key and its rotation stay on",
     "kms:EnableKey": "the key is never off",
@@ -104,11 +106,11 @@ def covered(action: str, patterns: set[str]) -> bool:
 
 def granted(template: str, role: str) -> set[str]:
     """Return the actions that a role may call."""
-    return {action for statement in statements(resources(template)[role]) for action in listed(statement["Action"])}
+    return {action for statement in rights(resources(template), role) for action in listed(statement["Action"])}
 
 
-STAGES = [*expanded(FUNCTIONS)["Resources"].values(), *expanded(API)["Resources"].values(), *resources(ENDPOINT).values(),
-          {"Type": "AWS::StepFunctions::StateMachine"}]
+STAGES = [*expanded(FUNCTIONS)["Resources"].values(), *expanded(API)["Resources"].values(), *expanded(MONITORING)["Resources"].values(),
+          *resources(ENDPOINT).values(), {"Type": "AWS::StepFunctions::StateMachine"}]
 ACTORS = {
     "DeployRole": (granted(PIPELINE, "DeployRole"), {item["Type"] for item in STAGES if "Custom::" not in item["Type"]}),
     "LaunchRole": (granted(STUDIO, "LaunchRole"), {item["Type"] for item in resources(PIPELINE).values() if "Custom::" not in item["Type"]}),

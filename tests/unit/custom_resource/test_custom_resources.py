@@ -170,12 +170,13 @@ def test_seed_answers_failed_with_the_reason(services: Any, answers: Any, event:
 
 
 def test_teardown_deletes_the_projects_stacks_in_order_and_no_others(torn: Any, event: Any) -> None:
-    endings = ["functions", "workflow", "0a1b2c3d-dev", "ffff0000-dev", "live-prd", "0a1b2c3d-prd", "api"]
+    endings = ["functions", "workflow", "0a1b2c3d-dev", "ffff0000-dev", "live-prd", "0a1b2c3d-prd", "api", "monitoring"]
     others = [f"{PREFIX}9-api", f"{PREFIX}-api-more", "another-api", f"{PREFIX}-0a1b2c3d-other"]
     project = Project({f"{PREFIX}-{ending}": "CREATE_COMPLETE" for ending in endings} | dict.fromkeys(others, "CREATE_COMPLETE"))
     sent, invoked = torn(project, event("teardown"))
     assert sent == [("SUCCESS", f"{PREFIX}-teardown")]
-    assert [name.removeprefix(f"{PREFIX}-") for name, _ in project.asked] == ["api", "live-prd", "0a1b2c3d-prd", "0a1b2c3d-dev", "ffff0000-dev", "workflow", "functions"]
+    assert [name.removeprefix(f"{PREFIX}-") for name, _ in project.asked] == [
+        "monitoring", "api", "live-prd", "0a1b2c3d-prd", "0a1b2c3d-dev", "ffff0000-dev", "workflow", "functions"]
     assert {role for _, role in project.asked} == {f"arn:aws:iam::123456789012:role/{PREFIX}-deploy"}
     assert sorted(project.stacks) == sorted(others)
     assert invoked == []
@@ -205,6 +206,12 @@ def test_teardown_ends_what_a_release_has_under_way_once_the_apis_stack_is_at_re
     monkeypatch.setattr(machines, "stop_execution", stopped)
     assert [status for status, _ in torn(project, event("teardown"), machines=machines)[0]] == ["SUCCESS"]
     assert machines.running == {"retirement": [], "watch": [], "synthetic": []}
+
+
+def test_teardown_ends_looks_at_production_before_their_stack_goes(torn: Any, event: Any) -> None:
+    machines, project = StateMachines(monitoring=["a look"], watch=["a watch"]), Project({f"{PREFIX}-monitoring": "CREATE_COMPLETE"})
+    assert [status for status, _ in torn(project, event("teardown"), machines=machines)[0]] == ["SUCCESS"]
+    assert machines.running == {"retirement": [], "monitoring": [], "watch": ["a watch"]}
 
 
 def test_teardown_of_nothing_succeeds(torn: Any, event: Any) -> None:

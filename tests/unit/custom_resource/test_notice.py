@@ -41,6 +41,12 @@ def test_a_failure_is_mailed_with_place_reason_and_next_step(load: Any, monkeypa
     assert "All traffic is on the version before." in mail["Message"]
 
 
+def test_a_release_that_is_not_watched_yet_says_that_it_serves(load: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    message = mailed(load, monkeypatch, {"Run": RUN}, [action("DeployPrd/Monitoring", "Failed", errorDetails={"message": "no right"})])["Message"]
+    assert "The new version serves, but it is not watched for drift yet." in message
+    assert "version before" not in message
+
+
 def test_only_the_last_end_of_a_retried_action_counts(load: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     actions = [action("Train/Run", "Failed", errorDetails={"message": "second"}), action("Build/Build", "Succeeded"),
                action("Train/Run", "Failed", errorDetails={"message": "first"}),

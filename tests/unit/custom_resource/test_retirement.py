@@ -158,6 +158,23 @@ def test_after_a_success_the_former_runs_stacks_go_with_the_deploy_role(account:
     assert account.asked == [(name, ROLE) for name in sorted(both(OLD))]
 
 
+def test_the_endpoint_that_is_watched_for_drift_stays_until_the_schedule_moves(account: Account, retired: Any) -> None:
+    account.holds(f"{PREFIX}-monitoring")
+    account.stacks[f"{PREFIX}-monitoring"]["Parameters"] = [{"ParameterKey": "RunId", "ParameterValue": OLD}]
+    retired(account)
+    assert left(account) == both(NEW) | {stack(OLD)}
+    account.stacks[f"{PREFIX}-monitoring"]["Parameters"] = [{"ParameterKey": "RunId", "ParameterValue": NEW}]
+    retired(account)
+    assert left(account) == both(NEW)
+
+
+def test_a_watch_that_was_never_made_is_cleared_away(account: Account, retired: Any) -> None:
+    account.holds(f"{PREFIX}-monitoring", "ROLLBACK_COMPLETE")
+    retired(account)
+    assert (f"{PREFIX}-monitoring", ROLE) in account.asked
+    assert f"{PREFIX}-api" in account.stacks
+
+
 def test_what_has_a_share_of_the_traffic_stays(account: Account, retired: Any) -> None:
     account.serves(v1=OLD, v2=NEW)
     retired(account)

@@ -19,6 +19,7 @@ def files(project: settings.Settings) -> dict[str, dict[str, Any]]:
         "functions.yml": parameters.functions(project, "api-image"),
         "deploy-endpoint.yml": parameters.endpoint(project, config.load(), "prd", "image"),
         "deploy-model-prd.yml": parameters.api(project, config.load(), "image"),
+        "monitoring.yml": parameters.monitoring(project, config.load(), "image", ""),
     }
 
 
@@ -39,7 +40,7 @@ def template(name: str) -> dict[str, Any]:
     return content
 
 
-@pytest.mark.parametrize("name", ["functions.yml", "deploy-endpoint.yml", "deploy-model-prd.yml"])
+@pytest.mark.parametrize("name", ["functions.yml", "deploy-endpoint.yml", "deploy-model-prd.yml", "monitoring.yml"])
 def test_the_parameters_are_those_of_the_template(project: settings.Settings, name: str) -> None:
     content = template(name)
     given = set(files(project)[name]["Parameters"])
@@ -118,7 +119,45 @@ def test_productions_stack_says_how_long_the_endpoint_before_it_bakes(project: s
 def test_only_what_a_run_creates_is_tagged_with_it(project: settings.Settings) -> None:
     made = files(project)
     assert made["deploy-endpoint.yml"]["Tags"]["run"] == project.run_id
-    assert set(made["functions.yml"]["Tags"]) == set(made["deploy-model-prd.yml"]["Tags"]) == {"sagemaker:project-name", "sagemaker:project-id"}
+    for name in ("functions.yml", "deploy-model-prd.yml", "monitoring.yml"):
+        assert set(made[name]["Tags"]) == {"sagemaker:project-name", "sagemaker:project-id"}
+    jobs = {tag["Key"]: tag["Value"] for tag in json.loads(made["monitoring.yml"]["Parameters"]["JobTags"])}
+    assert jobs == parameters.endpoint(project, config.load(), "dev", "image")["Tags"]
+
+
+def watching(**changes: Any) -> dict[str, Any]:
+    """Return the configuration with another monitoring section."""
+    loaded = config.load()
+    return loaded | {"monitoring": loaded["monitoring"] | changes}
+
+
+def test_the_endpoint_that_production_gets_is_the_one_that_is_watched(project: settings.Settings) -> None:
+    for wanted in (release(), release(strategy="endpoint")):
+        given = parameters.monitoring(project, wanted, "image", "")["Parameters"]
+        assert given["EndpointName"] == parameters.endpoint_name(project, wanted, "prd")
+        assert (given["RunId"], given["BaselineUri"]) == (project.run_id, f"{project.run_uri}/baseline")
+
+
+@pytest.mark.parametrize(("change", "parameter", "value"), [
+    ({"engine": "model-monitor"}, "Engine", "model-monitor"), ({"schedule": "daily"}, "Schedule", "daily"),
+    ({"cooldown_hours": 2}, "CooldownHours", "2"), ({"retrainings_per_week": 0}, "RetrainingsPerWeek", "0"),
+    ({"same_data": True}, "SameData", "yes"), ({"learn_from_captures": True}, "LearnFromCaptures", "yes")])
+def test_production_is_watched_as_configured(project: settings.Settings, change: dict[str, Any], parameter: str, value: str) -> None:
+    before = parameters.monitoring(project, config.load(), "image", "")["Parameters"]
+    after = parameters.monitoring(project, watching(**change), "image", "")["Parameters"]
+    assert {name: item for name, item in after.items() if item != before[name]} == {parameter: value}
+
+
+def test_without_captures_nothing_is_watched(project: settings.Settings) -> None:
+    wanted = config.load()
+    wanted["serving"]["capture"]["percentage"] = 0
+    assert parameters.monitoring(project, wanted, "image", "")["Parameters"]["Capturing"] == "no"
+
+
+def test_a_look_takes_no_longer_than_sagemaker_lets_an_hourly_one(environment: dict[str, str]) -> None:
+    for minutes, seconds in (("45", "2700"), ("480", "3600")):
+        project = settings.read(environment | {"TIMEOUT_MINUTES": minutes})
+        assert parameters.monitoring(project, config.load(), "image", "")["Parameters"]["MaxRuntimeInSeconds"] == seconds
 
 
 def test_the_schema_is_on_the_file_system_where_there_is_one(environment: dict[str, str]) -> None:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from botocore.exceptions import ClientError
 
-from model import run_pipeline, settings
+from model import analyzer, run_pipeline, settings
 from model.errors import BuildError
 
 ROOT = Path(__file__).parents[3]
@@ -42,8 +42,8 @@ class MemoryFunctions:
 
 
 # What the buildspec has put into build/ before, and what of it all going back to the run needs.
-PACKAGED = ("deploy-endpoint.yml", "deploy-model-prd.yml")
-RELEASE = ("api.json", "endpoint-prd.json", *PACKAGED)
+PACKAGED = ("deploy-endpoint.yml", "deploy-model-prd.yml", "monitoring.yml")
+RELEASE = ("api.json", "endpoint-prd.json", "monitoring.json", *PACKAGED)
 
 
 @pytest.fixture
@@ -74,11 +74,12 @@ def test_an_upload_of_data_is_laid_under_the_run(ecr: MemoryEcr, s3: Any, upload
     (upload / "hyperparameters.json").write_text('{"max_iter": 50}', encoding="utf-8")
     assert run(monkeypatch, "write") == 0
     written = {key.removeprefix(f"{project.run_key}/") for bucket, key in s3.objects if bucket == project.bucket}
-    assert written == {"data/input/train/churn.csv", "config/config.json", *(f"release/{name}" for name in RELEASE)}
+    assert written == {"data/input/train/churn.csv", "config/config.json", "data/source.json", *(f"release/{name}" for name in RELEASE)}
     assert set(s3.keys.values()) == {project.kms_key_arn}
     assert json.loads(s3.objects[project.bucket, f"{project.run_key}/config/config.json"])["training"]["hyperparameters"] == {"max_iter": 50}
     assert sorted(path.name for path in Path("build").iterdir() if path.name not in PACKAGED) == [
-        "api.json", "endpoint-dev.json", "endpoint-prd.json", "functions.json", "workflow-graph.yml", "workflow-input.json"]
+        "api.json", "endpoint-dev.json", "endpoint-prd.json", "functions.json", "monitoring.json", "workflow-graph.yml",
+        "workflow-input.json"]
     assert json.loads(Path("build/workflow-input.json").read_text(encoding="utf-8"))["HyperParameters"]["max_iter"] == "50"
 
 
@@ -86,8 +87,43 @@ def test_what_pointers_lead_to_is_copied_under_the_run(ecr: MemoryEcr, s3: Any, 
     point(upload, TrainingUri="s3://data-sets/churn/train", TestUri="s3://data-sets/churn/test.csv")
     assert run(monkeypatch, "write") == 0
     written = {key.removeprefix(f"{project.run_key}/data/input/") for bucket, key in s3.objects if bucket == project.bucket}
-    others = {f"{project.run_key}/{name}" for name in ("config/config.json", *(f"release/{name}" for name in RELEASE))}
+    others = {f"{project.run_key}/{name}" for name in ("config/config.json", "data/source.json", *(f"release/{name}" for name in RELEASE))}
     assert written == {"train/one.csv", "train/more_two.csv", "test/test.csv"} | others
+
+
+def test_the_run_remembers_what_it_was_trained_on(ecr: MemoryEcr, s3: Any, upload: Path, project: settings.Settings,
+                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    point(upload, TrainingUri="s3://data-sets/churn/train", TestUri="s3://data-sets/churn/test.csv")
+    marks = {key: item["ETag"] for item in s3.paginate("data-sets", "churn/")[0]["Contents"] if (key := item["Key"])}
+    assert run(monkeypatch, "write") == 0
+    source = json.loads(s3.objects[project.bucket, f"{project.run_key}/data/source.json"])
+    assert (source["version"], source["pointers"]["test"]) == ("v1", {
+        "uri": "s3://data-sets/churn/test.csv", "objects": {"churn/test.csv": marks["churn/test.csv"]}})
+    assert set(source["pointers"]["train"]["objects"]) == {"churn/train/one.csv", "churn/train/more/two.csv"}
+
+
+def test_a_build_says_that_without_captures_nothing_is_watched(ecr: MemoryEcr, upload: Path, monkeypatch: pytest.MonkeyPatch,
+                                                               capsys: pytest.CaptureFixture[str]) -> None:
+    (upload / "churn.csv").write_text(TABLE, encoding="utf-8")
+    loaded = run_pipeline.configuration.load()
+    loaded["serving"]["capture"]["percentage"] = 0
+    monkeypatch.setattr(run_pipeline.configuration, "load", lambda: loaded)
+    assert run(monkeypatch, "write") == 0
+    assert "serving.capture.percentage is 0: production is not watched for drift" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("region", "account"), [("us-east-1", "156813124566"), ("eu-west-1", "468650794304")])
+def test_model_monitors_image_is_the_sdks(region: str, account: str) -> None:
+    wanted = run_pipeline.configuration.load() | {"monitoring": {"engine": "model-monitor"}}
+    assert analyzer.image(wanted, {"AWS_REGION": region}) == (
+        f"{account}.dkr.ecr.{region}.amazonaws.com/sagemaker-model-monitor-analyzer")
+    assert analyzer.image(run_pipeline.configuration.load(), {"AWS_REGION": region}) == ""
+
+
+def test_a_region_without_model_monitor_is_named() -> None:
+    wanted = run_pipeline.configuration.load() | {"monitoring": {"engine": "model-monitor"}}
+    with pytest.raises(BuildError, match='monitoring.engine is "model-monitor", which AWS does not offer in mars-1 .*; allowed there: own'):
+        analyzer.image(wanted, {"AWS_REGION": "mars-1"})
 
 
 def test_what_a_release_consists_of_is_kept_as_the_pipeline_gets_it(ecr: MemoryEcr, s3: Any, upload: Path, project: settings.Settings,

@@ -34,6 +34,7 @@ class Account:
         self.transition: dict[str, Any] = {"enabled": True}
         self.stage: dict[str, Any] = {"actionStates": []}
         self.deployments: dict[str, dict[str, Any]] = {}
+        self.updated: list[str] = []
         self.denied: set[str] = set()
         self.broken: set[int] = set()  # versions that fail
         self.before: dict[str, Callable[[], None]] = {}  # what happens as an operation is called, by operation
@@ -51,7 +52,8 @@ class Account:
         self.alias = max(self.versions)
         self.stacks[f"{NAME}-api"] = {"StackStatus": "UPDATE_COMPLETE", "RunId": run, "Shifting": "yes", "BucketName": "bucket"}
         files = {"api.json": {"RunId": run, "EndpointName": endpoint, "ApiAuthorization": "NONE", "Shifting": "yes", "BucketName": "bucket"},
-                 "endpoint-prd.json": {"RunId": run, "Guarded": "yes"}}
+                 "endpoint-prd.json": {"RunId": run, "Guarded": "yes"},
+                 "monitoring.json": {"RunId": run, "EndpointName": endpoint}}
         self.objects |= {f"runs/{run}/release/{name}": {"Parameters": given, "Tags": {"sagemaker:project-name": PROJECT}}
                          for name, given in files.items()}
 
@@ -142,6 +144,9 @@ class Account:
             raise refusal("NoSuchKey")
         return {"Body": io.BytesIO(json.dumps(self.objects[Key]).encode())}
 
+    def list_objects_v2(self, Bucket: str, Prefix: str) -> dict[str, Any]:  # noqa: N803
+        return {"Contents": [{"Key": key} for key in self.objects if key.startswith(Prefix)]}
+
     def get_pipeline_state(self, name: str) -> dict[str, Any]:
         assert name == NAME
         return {"stageStates": [{"stageName": "DeployPrd", "inboundTransitionState": self.transition} | self.stage]}
@@ -198,6 +203,7 @@ class Account:
         given = {item["ParameterKey"]: item["ParameterValue"] for item in Parameters if "ParameterValue" in item}
         done = {"StackStatus": self.update_ends} | (given if self.update_ends == "UPDATE_COMPLETE" else {})
         stack |= {"StackStatus": "UPDATE_IN_PROGRESS", "then": done}
+        self.updated.append(StackName)
         if StackName.endswith("-api") and self.update_ends == "UPDATE_COMPLETE":
             self.publish(given["RunId"], given["EndpointName"])
             self.alias = max(self.versions)

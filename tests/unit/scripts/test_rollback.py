@@ -10,7 +10,7 @@ import pytest
 import rollback
 from tests.unit.scripts.account import BAD, FIRST, NAME, NEW, OLD, PROJECT, Account, refusal
 
-API, SHARED = f"{NAME}-api", f"{NAME}-live-prd"
+API, SHARED, MONITORING = f"{NAME}-api", f"{NAME}-live-prd", f"{NAME}-monitoring"
 ROOT = Path(__file__).parents[3]
 
 
@@ -67,6 +67,46 @@ def test_the_stack_gets_the_runs_own_files_but_the_projects_present_say_on_who_m
     assert (given["RunId"], given["Shifting"]) == ({"ParameterValue": OLD}, {"ParameterValue": "no"})
     assert given["ApiAuthorization"] == {"UsePreviousValue": True}
     assert "RoleARN" not in request, "it acts in the role that the stack has"
+
+
+def watching(account: Account, run: str, status: str = "UPDATE_COMPLETE") -> None:
+    """Let a run be watched for drift."""
+    account.stacks[MONITORING] = {"StackStatus": status, "RunId": run}
+
+
+def test_the_schedule_goes_back_last(account: Account, back: Back) -> None:
+    watching(account, BAD)
+    assert back()[0] == 0
+    assert account.updated == [API, MONITORING]
+    assert account.stacks[MONITORING]["RunId"] == OLD
+    assert account.requests["update_stack"]["TemplateURL"].endswith(f"/runs/{OLD}/release/monitoring.yml")
+
+
+def test_a_schedule_that_stayed_behind_is_brought_along_the_next_time(account: Account, back: Back) -> None:
+    watching(account, BAD, "UPDATE_ROLLBACK_FAILED")
+    code, _, told = back()
+    assert (code, account.serves, account.updated) == (1, OLD, [API])
+    assert f"run {OLD} serves, but not all has followed: stack {MONITORING} is UPDATE_ROLLBACK_FAILED" in told
+    watching(account, BAD)
+    assert back()[0] == 0
+    assert account.stacks[MONITORING]["RunId"] == OLD
+
+
+def test_a_release_that_is_about_to_move_the_schedule_is_waited_for_and_not_stopped(account: Account, back: Back) -> None:
+    watching(account, BAD, "UPDATE_IN_PROGRESS")
+    account.runs[BAD] = "Succeeded"
+    account.stage = {"latestExecution": {"pipelineExecutionId": BAD, "status": "InProgress"}, "actionStates": [
+        {"actionName": "Monitoring", "latestExecution": {"status": "InProgress"}}]}
+    assert back()[0] == 0
+    assert (account.stacks[MONITORING]["RunId"], account.runs[BAD]) == (OLD, "Succeeded")
+
+
+def test_a_run_of_before_leaves_the_schedule_and_says_so(account: Account, back: Back) -> None:
+    watching(account, BAD)
+    del account.objects[f"runs/{OLD}/release/monitoring.json"]
+    code, _, told = back()
+    assert (code, account.stacks[MONITORING]["RunId"]) == (0, BAD)
+    assert f"run {OLD} was built before production was watched for drift" in told
 
 
 def test_twice_is_once(account: Account, back: Back) -> None:
