@@ -140,7 +140,9 @@ def _check(machine: Machine, kind: str, phase: str, properties: dict, default_na
     key = _actor.get().access_key
     try:
         for action, arn in rights.needed(phase, machine, _without_aws_tags(properties), default_name):
-            authorize(machine, key, action, arn, {"iam:PermissionsBoundary": properties.get("PermissionsBoundary")})
+            for policy in properties.get("ManagedPolicyArns") or [None]:
+                authorize(machine, key, action, arn, {"iam:PermissionsBoundary": properties.get("PermissionsBoundary"),
+                                                      "iam:PolicyARN": policy})
         if phase != "delete":
             for role, principal in rights.passed_roles(properties):
                 authorize_pass_role(machine, key, role, principal)

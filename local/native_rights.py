@@ -112,6 +112,10 @@ RIGHTS: dict[str, Rights] = {
         "iam:CreateRole iam:PutRolePolicy?Policies iam:AttachRolePolicy?ManagedPolicyArns iam:TagRole?Tags iam:GetRole",
         "iam:UpdateAssumeRolePolicy iam:PutRolePolicy?Policies iam:AttachRolePolicy?ManagedPolicyArns",
         "iam:DeleteRole iam:DeleteRolePolicy?Policies iam:DetachRolePolicy?ManagedPolicyArns"),
+    "AWS::IAM::ManagedPolicy": Rights(
+        "iam|policy{Path}{ManagedPolicyName}", "iam:CreatePolicy iam:GetPolicy iam:GetPolicyVersion",
+        "iam:CreatePolicyVersion iam:DeletePolicyVersion iam:GetPolicy iam:ListPolicyVersions",
+        "iam:DeletePolicy iam:DeletePolicyVersion iam:GetPolicy iam:ListPolicyVersions"),
     "AWS::IAM::Policy": Rights("*", "iam:PutRolePolicy?Roles", "iam:PutRolePolicy?Roles", "iam:DeleteRolePolicy?Roles"),
     "AWS::Logs::LogGroup": Rights(
         "logs|log-group:{LogGroupName}",

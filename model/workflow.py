@@ -90,7 +90,8 @@ def prepare_data(project: Project) -> State:
 
 def baseline(project: Project) -> State:
     """Return the job that describes the training data for monitoring."""
-    inputs = {"baseline": ("baseline/data/", "input/baseline"), "schema": ("data/schema/", "input/schema")}
+    inputs = {"baseline": ("baseline/data/", "input/baseline"), "schema": ("data/schema/", "input/schema"),
+              "config": ("config/", "input/config")}
     return sagemaker("Baseline", "createProcessingJob.sync",
                      jobs.processing(project, "baseline", ["monitor", "baseline"], jobs.run_inputs(inputs), {"baseline": "baseline"}))
 

@@ -74,7 +74,8 @@ class Look:
     def _inputs(self) -> list[dict[str, Any]]:
         run = f"s3://{self.project.bucket}/runs/{self.project.run}"
         return [given("captures", f"{self.uri}/captures.manifest", "ManifestFile"), given("baseline", f"{run}/baseline/"),
-                given("schema", f"{run}/data/schema/"), given("config", f"{run}/config/")]
+                given("schema", f"{run}/data/schema/"), given("config", f"{run}/config/"),
+                given("evaluation", f"{run}/evaluation/")]
 
 
 def environment(project: Project, window: Window) -> dict[str, str]:

@@ -163,7 +163,7 @@ def test_labels_are_handed_over_when_new_ones_have_come(account: Account, plan: 
     account.captured(-1)
     old = f"ground-truth/{NOW - timedelta(days=2):%Y/%m/%d/%H}/a.jsonl"
     account.s3.holds(old, "{}", NOW - timedelta(days=2))
-    assert [each["InputName"] for each in plan()["Inputs"]] == ["captures", "baseline", "schema", "config"]
+    assert [each["InputName"] for each in plan()["Inputs"]] == ["captures", "baseline", "schema", "config", "evaluation"]
     new = f"ground-truth/{NOW:%Y/%m/%d/%H}/b.jsonl"
     account.s3.holds(new, "{}", NOW - timedelta(minutes=1))
     assert manifest(account, plan(), "ground-truth") == [old, new]

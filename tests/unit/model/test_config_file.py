@@ -58,7 +58,7 @@ def test_what_is_left_out_gets_the_values_of_the_sample(tmp_path: Path) -> None:
     ("monitoring", "engine", "evidently", 'monitoring.engine is "evidently"; allowed: own, model-monitor'),
     ("monitoring", "schedule", "weekly", 'monitoring.schedule is "weekly"; allowed: hourly, daily'),
     ("monitoring", "false_alarms", 0.3, "monitoring.false_alarms is 0.3; allowed: a number over 0, at most 0.2"),
-    ("monitoring", "least_effect", -0.1, "monitoring.least_effect is -0.1; allowed: a number from 0 to 1"),
+    ("monitoring", "least_effect", 0, "monitoring.least_effect is 0; allowed: a number over 0, at most 1"),
     ("monitoring", "retrainings_per_week", 1.5, "monitoring.retrainings_per_week is 1.5; allowed: a whole number from 0 to 168"),
     ("monitoring", "same_data", "no", 'monitoring.same_data is "no"; allowed: true or false'),
     ("monitoring", "cooldown", 1, "monitoring has the unknown field cooldown; allowed: engine, schedule, threshold, "),
