@@ -133,6 +133,7 @@ def put_source(s3: Any, source: DataSource, found: dict[str, list[Found]], setti
     """Write the run's data/source.json: drift retrains only on other data than the live run's (custom_resource/retraining)."""
     pointers = {channel: {"uri": source.pointers[channel], "objects": {item.key: item.mark for item in items}}
                 for channel, items in found.items()}
+    # What was learned from production stands behind a plus sign; the upload is known by what stands before it.
     content = {"version": settings.data_version.partition("+")[0], "time": datetime.now(UTC).isoformat(), "pointers": pointers}
     s3.put_object(Bucket=settings.bucket, Key=f"{settings.run_key}/data/source.json", Body=json.dumps(content, indent=2).encode(),
                   ContentType="application/json", **encryption(settings))

@@ -22,6 +22,8 @@ class Project:
     bucket: str
     state_machine: str
     tags: list[dict[str, str]]
+    cluster: dict[str, Any]
+    longest_seconds: int
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class Look:
             "Start": window.start.isoformat(),
             "End": window.end.isoformat(),
             "Tags": project.tags,
+            "Cluster": project.cluster,
+            "MaxRuntimeInSeconds": project.longest_seconds,
             "Environment": environment(project, window),
             "Inputs": [*self._inputs(), *([given("ground_truth", f"{self.uri}/ground-truth.manifest", "ManifestFile")] if labelled else [])],
         }

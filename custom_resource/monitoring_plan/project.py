@@ -28,7 +28,14 @@ def client(service: str) -> Any:
 def settings() -> Project:
     """Return what the stack says."""
     given = [setting(name) for name in ("NAME_PREFIX", "RUN_ID", "ENDPOINT_NAME", "BUCKET", "STATE_MACHINE_ARN")]
-    return Project(*given, tags=json.loads(setting("TAGS")))
+    return Project(*given, tags=json.loads(setting("TAGS")), cluster=cluster(), longest_seconds=int(setting("MAX_RUNTIME_SECONDS")))
+
+
+def cluster() -> dict[str, Any]:
+    """Return the machine of a job; its volume has no key where the machine encrypts its own disk."""
+    key = os.environ.get("VOLUME_KEY_ARN")
+    return {"InstanceCount": 1, "InstanceType": setting("INSTANCE_TYPE"), "VolumeSizeInGB": int(setting("VOLUME_GB")),
+            **({"VolumeKmsKeyId": key} if key else {})}
 
 
 def setting(name: str) -> str:

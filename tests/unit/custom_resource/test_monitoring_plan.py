@@ -63,7 +63,8 @@ def plan(load: Any, account: Account, monkeypatch: pytest.MonkeyPatch) -> Callab
     """Return a call of the function at a fixed moment."""
     handler = load("monitoring_plan")
     variables = {"NAME_PREFIX": PREFIX, "RUN_ID": RUN, "ENDPOINT_NAME": ENDPOINT, "BUCKET": "bucket", "STATE_MACHINE_ARN": MACHINE,
-                 "TAGS": '[{"Key": "run", "Value": "x"}]'}
+                 "TAGS": '[{"Key": "run", "Value": "x"}]', "INSTANCE_TYPE": "ml.m5.large", "VOLUME_GB": "10", "VOLUME_KEY_ARN": "",
+                 "MAX_RUNTIME_SECONDS": "2700"}
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(handler.project, "client", account.clients.__getitem__)
@@ -178,6 +179,8 @@ def test_the_job_has_a_name_that_sagemaker_takes_and_the_runs_files(account: Acc
     assert places["baseline"] == (f"s3://bucket/runs/{RUN}/baseline/", "/opt/ml/processing/input/baseline")
     assert places["config"] == (f"s3://bucket/runs/{RUN}/config/", "/opt/ml/processing/input/config")
     assert json.loads(answer["Environment"]["dataset_format"])["sagemakerCaptureJson"]["captureIndexNames"] == ["endpointInput", "endpointOutput"]
+    assert (answer["Cluster"], answer["MaxRuntimeInSeconds"]) == (
+        {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 10}, 2700)
     assert all(len(value) <= 256 for value in answer["Environment"].values())
 
 
