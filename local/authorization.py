@@ -1,5 +1,6 @@
 """The one place where our services, and what acts through them, ask IAM."""
 
+import json
 import re
 from typing import Any
 
@@ -43,6 +44,17 @@ def install(machine: Machine) -> None:
     native.pin_request_origin = lambda address, _secure: _loopback_is_secure(address)
     extract = iam_actions.extract_resource_arn
     iam_actions.extract_resource_arn = lambda *request: log_group_arn(extract(*request))
+    tags = iam_actions.request_tag_context
+    iam_actions.request_tag_context = lambda service, action, body, given: {
+        **tags(service, action, body, given), **_metric_namespace(action, body, given)}
+
+
+def _metric_namespace(action: str, body: bytes, given: dict) -> dict[str, str]:
+    """Return PutMetricData's condition key, of a request in JSON or as a form."""
+    if action != "cloudwatch:PutMetricData":
+        return {}
+    [named] = given.get("Namespace") or [json.loads(body).get("Namespace") if body.startswith(b"{") else None]
+    return {"cloudwatch:namespace": named} if named else {}
 
 
 def log_group_arn(arn: str) -> str:

@@ -33,6 +33,7 @@ SEAMS: tuple[tuple[str, str], ...] = (
     ("ministack.app", "pin_request_origin"),
     ("ministack.core.iam_actions", "SERVICE_TO_IAM_NAMESPACE"),
     ("ministack.core.iam_actions", "extract_resource_arn"),
+    ("ministack.core.iam_actions", "request_tag_context"),
     ("ministack.core.iam_evaluator", "EvalContext"),
     ("ministack.core.iam_evaluator", "_anonymous"),
     ("ministack.core.iam_evaluator", "_conditions_met"),
