@@ -47,11 +47,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     bucket, folder = place(look["Folder"])
     if not claimed(bucket, f"{folder}/query.json", event["Execution"]):
         return told({"Verdict": "judged before", "Folder": look["Folder"]})
-    findings = read(bucket, folder)
+    findings, report = read(bucket, folder)
     publish(findings)
     if findings.judged:
         keep(bucket, folder)
-    return told({**findings.summary, **{key: look[key] for key in ("Folder", "Start", "End")}})
+    return told({**findings.summary, "Report": report, **{key: look[key] for key in ("Folder", "Start", "End")}})
 
 
 def told(answer: dict[str, Any]) -> dict[str, Any]:
@@ -91,12 +91,12 @@ def claimed(bucket: str, key: str, execution: str) -> bool:
     return True
 
 
-def read(bucket: str, folder: str) -> Findings:
-    """Return what a look found, by whichever engine."""
+def read(bucket: str, folder: str) -> tuple[Findings, str]:
+    """Return what a look found, by whichever engine, and which of its files a person looks at."""
     if (own := found(bucket, f"{folder}/drift.json")) is not None:
-        return of_monitor(own)
+        return of_monitor(own), "report.html"
     if (statistics := found(bucket, f"{folder}/statistics.json")) is not None:
-        return of_analyzer(found(bucket, f"{folder}/constraint_violations.json") or {"violations": []}, statistics)
+        return of_analyzer(found(bucket, f"{folder}/constraint_violations.json") or {"violations": []}, statistics), "constraint_violations.json"
     raise LookFailed(f"s3://{bucket}/{folder}/ has neither drift.json nor statistics.json: see the job's log in "
                      "/aws/sagemaker/ProcessingJobs")
 

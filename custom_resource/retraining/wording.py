@@ -32,9 +32,8 @@ class Links:
         """Read the function's variables."""
         return cls(settings["AWS_REGION"], settings.get("AWS_ENDPOINT_URL", "").rstrip("/"))
 
-    def report(self, bucket: str, folder: str) -> str:
+    def report(self, bucket: str, key: str) -> str:
         """Return where a look's report is seen."""
-        key = f"{folder}/report.html"
         if self.endpoint_url:
             return f"{self.endpoint_url}/{bucket}/{quote(key)}"
         return f"https://{self.region}.console.aws.amazon.com/s3/object/{bucket}?region={self.region}&prefix={quote(key, safe='')}"
@@ -52,9 +51,15 @@ def of_drift(prefix: str, endpoint: str, drift: dict[str, Any], decision: Decisi
     subject = f"{prefix}: drift in {count} feature{'s' if count != 1 else ''}, {outcome}: {names}"
     return Mail(
         subject.encode("ascii", "replace").decode().translate(ONE_LINE)[:100],
-        f"{count} of {drift['Features']} features of endpoint {endpoint} have drifted from the live model's training data, in "
-        f"{drift['Rows']} rows captured from {drift['Start'] or 'the schedule'} to {drift['End']}.\n\n"
+        f"{count} of {drift['Features']} features of endpoint {endpoint} {'has' if count == 1 else 'have'} drifted from the live model's "
+        f"training data, in {drift['Rows']} rows captured {window(drift)}.\n\n"
         f"{features(drift)}\n\nReport: {report}\n\n{following(decision, run)}\nPipeline: {pipeline}")
+
+
+def window(drift: dict[str, Any]) -> str:
+    """Return the time that a look was about, to the minute."""
+    start, end = (drift[key][:16].replace("T", " ") for key in ("Start", "End"))
+    return f"from {start} to {end} UTC" if start else f"before {end} UTC"
 
 
 ONE_LINE = {ord("\n"): " ", ord("\r"): " ", ord("\t"): " "}

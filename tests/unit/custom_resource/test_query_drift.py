@@ -69,6 +69,7 @@ def test_what_drifted_is_published_and_told(account: Account, query: Any) -> Non
     assert account.data[0]["Dimensions"] == [{"Name": "Endpoint", "Value": "endpoint-p"}, {"Name": "Schedule", "Value": "churn-monitoring"}]
     assert answer["Drifted"] == [{"Feature": "day_minutes", "Check": "baseline_drift_check", "Distance": 0.31, "Threshold": 0.1,
                                   "Description": "KS distance 0.31"}]
+    assert answer["Report"] == "report.html"
     assert {key: answer[key] for key in ("Verdict", "Rows", "DriftedFeatures", "Features", *LOOK)} == {
         "Verdict": "drift", "Rows": 2000, "DriftedFeatures": 1, "Features": 2, **LOOK}
 
@@ -110,6 +111,7 @@ def test_aws_analyzers_violations_are_read_with_their_numbers(account: Account, 
     assert account.values() == {"MonitoredRows": 900, "DriftedFeatures": 2, "MaxFeatureDrift": 0.42, "FeatureDrift day_minutes": 0.42}
     assert [(each["Feature"], each["Check"], each["Distance"], each["Threshold"]) for each in answer["Drifted"]] == [
         ("day_minutes", "baseline_drift_check", 0.42, 0.1), ("plan", "data_type_check", None, None)]
+    assert answer["Report"] == "constraint_violations.json"
     assert (answer["Start"], answer["End"], answer["Features"]) == ("2026-11-21T14:00:00Z", NOW.isoformat(), 3)
 
 

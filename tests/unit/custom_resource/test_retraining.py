@@ -14,7 +14,7 @@ from tests.unit.custom_resource.cloud import Bucket
 NOW = datetime(2026, 11, 21, 15, 0, 0, tzinfo=UTC)
 LIVE, STARTED, OTHER = (f"{digit * 8}-1111-4222-8333-444455556666" for digit in "abc")
 LOOK = "2026-11-21T15-00-00"
-DRIFT = {"Verdict": "drift", "Rows": 2000, "Features": 19, "DriftedFeatures": 1, "Folder": f"s3://bucket/runs/{LIVE}/monitoring/{LOOK}",
+DRIFT = {"Verdict": "drift", "Rows": 2000, "Features": 19, "DriftedFeatures": 1, "Report": "report.html", "Folder": f"s3://bucket/runs/{LIVE}/monitoring/{LOOK}",
          "Start": "2026-11-21T14:00:00+00:00", "End": "2026-11-21T15:00:00+00:00",
          "Drifted": [{"Feature": "day_minutes", "Check": "baseline_drift_check", "Distance": 0.3141, "Threshold": 0.1, "Description": "KS"}]}
 
@@ -89,7 +89,8 @@ def test_new_data_and_nothing_under_way_start_one_run_and_one_mail(account: Acco
     assert (answer["Decision"], answer["Run"]) == ("started", STARTED)
     [mail] = account.mails
     assert mail.startswith(f"churn: drift in 1 feature, run {STARTED[:8]} is started: day_minutes\n")
-    assert "1 of 19 features of endpoint churn-p have drifted" in mail
+    assert "1 of 19 features of endpoint churn-p has drifted" in mail
+    assert "in 2000 rows captured from 2026-11-21 14:00 to 2026-11-21 15:00 UTC" in mail
     assert "- day_minutes: baseline_drift_check; distance 0.314, threshold 0.1; KS" in mail
     assert f"run {STARTED} is started" in mail
     assert f"https://eu-west-1.console.aws.amazon.com/s3/object/bucket?region=eu-west-1&prefix=runs%2F{LIVE}%2Fmonitoring%2F{LOOK}%2Freport.html" in mail
