@@ -30,7 +30,15 @@ def role(aws: LocalAws, resource: Resource) -> dict[str, Any]:
     policies = [iam.get_role_policy(RoleName=name, PolicyName=policy)
                 for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]]
     boundary = found.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
-    return found | {"Policies": policies, "PermissionsBoundary": boundary}
+    attached = [policy["PolicyArn"] for policy in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]]
+    return found | {"Policies": policies, "ManagedPolicyArns": attached, "PermissionsBoundary": boundary}
+
+
+def managed_policy(aws: LocalAws, resource: Resource) -> dict[str, Any]:
+    iam, name = aws.client("iam"), {"PolicyArn": resource.physical_id}
+    found = iam.get_policy(**name)["Policy"]
+    version = iam.get_policy_version(**name, VersionId=found["DefaultVersionId"])["PolicyVersion"]
+    return found | {"ManagedPolicyName": found["PolicyName"], "PolicyDocument": version["Document"]}
 
 
 def key(aws: LocalAws, resource: Resource) -> dict[str, Any]:

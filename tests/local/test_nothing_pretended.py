@@ -41,6 +41,7 @@ READS: dict[str, services.Read] = {
     "AWS::EFS::FileSystem": network.file_system,
     "AWS::EFS::MountTarget": network.mount_target,
     "AWS::Events::Rule": services.rule,
+    "AWS::IAM::ManagedPolicy": services.managed_policy,
     "AWS::IAM::Role": services.role,
     "AWS::KMS::Alias": services.key_alias,
     "AWS::KMS::Key": services.key,
