@@ -46,24 +46,24 @@ def signature(secret: str, region: str, host: str, path: str, stamp: str) -> str
 class GitHttp:
     """The ASGI application for ``/v1/repos/``."""
 
-    def __init__(self, machine: Machine, announce: Callable[[Machine, str], None]) -> None:
+    def __init__(self, machine: Machine, announce: Callable[[Machine, str, str], None]) -> None:
         self.machine, self._announce = machine, announce
 
     async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
         """Serve one request of git."""
         headers = {key.decode().lower(): value.decode("latin-1") for key, value in scope["headers"]}
         try:
-            name = await asyncio.to_thread(self._admit, scope, headers)
+            name, caller = await asyncio.to_thread(self._admit, scope, headers)
         except Refused as refusal:
             challenge = [(b"www-authenticate", b'Basic realm="CodeCommit"')] if refusal.status == 401 else []
             await send({"type": "http.response.start", "status": refusal.status,
                         "headers": [(b"content-type", b"text/plain; charset=utf-8"), *challenge]})
             await send({"type": "http.response.body", "body": f"{refusal}\n".encode()})
         else:
-            await self._serve(name, scope, headers, receive, send)
+            await self._serve(name, caller, scope, headers, receive, send)
 
-    def _admit(self, scope: dict, headers: dict) -> str:
-        """Return the repository's name when the caller may do what it asks; raises Refused."""
+    def _admit(self, scope: dict, headers: dict) -> tuple[str, str]:
+        """Return the repository's name and the caller's ARN when that one may do what it asks; raises Refused."""
         found = PLACE.fullmatch(scope["path"])
         if found is None:
             raise Refused(404, f"{scope['path']} is not a path of git's smart HTTP protocol")
@@ -77,7 +77,13 @@ class GitHttp:
             raise Refused(403, str(error)) from None
         if name not in self.machine.store.table("codecommit"):
             raise Refused(404, f"repository {name} does not exist")
-        return name
+        return name, self._principal(access_key)
+
+    def _principal(self, access_key: str) -> str:
+        from ministack.core.iam_evaluator import resolve_credential
+
+        found: Any = resolve_credential(access_key, self.machine.account_id)
+        return str(found.principal_arn)
 
     def _identify(self, headers: dict, *paths: str) -> str:
         """Return the access key whose secret signed one of ``paths``."""
@@ -110,7 +116,7 @@ class GitHttp:
         if abs((datetime.now(UTC) - made).total_seconds()) > VALID_SECONDS:
             raise Refused(403, f"the signature was made at {found[1]}Z and is valid for {VALID_SECONDS // 60} minutes")
 
-    async def _serve(self, name: str, scope: dict, headers: dict, receive: Any, send: Any) -> None:
+    async def _serve(self, name: str, caller: str, scope: dict, headers: dict, receive: Any, send: Any) -> None:
         """Hand the request to git http-backend and stream both ways; a push is announced before it is acknowledged."""
         # no entry in the table of processes: a backend ends by itself when the machine's end of its pipes closes
         backend = await asyncio.create_subprocess_exec(
@@ -124,7 +130,7 @@ class GitHttp:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await backend.wait()
             if scope["path"].endswith("/git-receive-pack"):
-                await asyncio.to_thread(self._announce, self.machine, name)
+                await asyncio.to_thread(self._announce, self.machine, name, caller)
             await send({"type": "http.response.body", "body": b""})
         finally:
             feeding.cancel()

@@ -38,7 +38,8 @@ def create_project(organization: str, project: str, prefix: str, network: str) -
     product = boto3.client("cloudformation").describe_stack_resource(
         StackName=organization, LogicalResourceId="Product")["StackResourceDetail"]["PhysicalResourceId"]
     artifact = catalog.list_provisioning_artifacts(ProductId=product)["ProvisioningArtifactDetails"][-1]
-    form = {"ModelName": MODEL, "ProjectPrefix": prefix, "Email": "admin@example.com", "NetworkMode": network}
+    form = {"ModelName": MODEL, "ProjectPrefix": prefix, "Email": "admin@example.com", "NetworkMode": network,
+            "RetrainingSchedule": "rate(30 days)"}  # so that a demo on a month's last day has no other run than its own
     sagemaker.create_project(
         ProjectName=project, ProjectDescription="Who will leave?",
         ServiceCatalogProvisioningDetails={

@@ -31,7 +31,7 @@ def archive(machine: Machine, name: str, commit_id: str) -> bytes:
     return repository(machine, name).archive(commit_id)
 
 
-def announce(machine: Machine, name: str) -> None:
+def announce(machine: Machine, name: str, caller: str = "unknown") -> None:
     """Publish an event for each branch or tag that differs from what was last announced.
 
     What was announced is in the store, so that no change is lost or told twice, whoever made it and whatever broke.
@@ -51,7 +51,8 @@ def announce(machine: Machine, name: str) -> None:
     for full in sorted(before.keys() | after.keys()):
         if before.get(full) != after.get(full):
             machine.emit("aws.codecommit", "CodeCommit Repository State Change",
-                         _change(document, full, before.get(full), after.get(full)), [document["Arn"]])
+                         _change(document, full, before.get(full), after.get(full)) | {"callerUserArn": caller},
+                         [document["Arn"]])
 
 
 def _change(document: dict, full: str, old: str | None, new: str | None) -> dict:
@@ -175,7 +176,7 @@ class CodeCommit(Service):
             git.run("branch", "--", branch, commit)
         except GitError as error:
             raise ServiceError("InvalidBranchNameException", str(error)) from None
-        announce(self.machine, name)
+        announce(self.machine, name, call.principal)
 
     def get_branch(self, request: dict, call: Call) -> dict:
         branch = request["branchName"]
@@ -195,7 +196,7 @@ class CodeCommit(Service):
         if commit is None:
             return {}
         git.run("update-ref", "-d", f"refs/heads/{branch}")
-        announce(self.machine, name)
+        announce(self.machine, name, call.principal)
         return {"deletedBranch": {"branchName": branch, "commitId": commit}}
 
     def get_commit(self, request: dict, call: Call) -> dict:
@@ -245,7 +246,7 @@ class CodeCommit(Service):
 
     def put_file(self, request: dict, call: Call) -> dict:
         edit = Edit(request["filePath"].strip("/"), request["fileContent"], MODES[request.get("fileMode", "NORMAL")])
-        answer = self._change(request, [edit], request.get("name", ""))
+        answer = self._change(request, [edit], request.get("name", ""), call.principal)
         return answer | {"blobId": self._blob(request, answer["commitId"], edit.path).id}
 
     def create_commit(self, request: dict, call: Call) -> dict:
@@ -260,14 +261,14 @@ class CodeCommit(Service):
         if not puts + gone + modes:
             raise ServiceError("FileEntryRequiredException", "The commit changes no file")
         known = {edit.path for edit in puts if parent and self._find(request, parent, edit.path)}
-        answer = self._change(request, [*puts, *gone, *modes], request.get("authorName", ""))
+        answer = self._change(request, [*puts, *gone, *modes], request.get("authorName", ""), call.principal)
         changed = [{"absolutePath": edit.path, "fileMode": FILE_MODES[edit.mode],
                     "blobId": self._blob(request, answer["commitId"], edit.path).id} for edit in puts]
         return answer | {"filesAdded": [item for item in changed if item["absolutePath"] not in known],
                          "filesUpdated": [item for item in changed if item["absolutePath"] in known],
                          "filesDeleted": [{"absolutePath": edit.path} for edit in gone]}
 
-    def _change(self, request: dict, edits: list[Edit], author: str) -> dict:
+    def _change(self, request: dict, edits: list[Edit], author: str, caller: str) -> dict:
         """Commit on a branch whose head the caller names."""
         name, branch, parent = request["repositoryName"], request["branchName"], request.get("parentCommitId")
         git = repository(self.machine, name)
@@ -282,7 +283,7 @@ class CodeCommit(Service):
                                 request.get("email", ""), parent)
         except GitError as error:
             raise ServiceError("InvalidPathException", str(error)) from None
-        announce(self.machine, name)
+        announce(self.machine, name, caller)
         return {"commitId": commit, "treeId": git.run("rev-parse", f"{commit}^{{tree}}").decode().strip()}
 
     def _find(self, request: dict, commit: str, path: str) -> Entry | None:

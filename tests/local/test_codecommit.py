@@ -109,6 +109,7 @@ def test_clone_and_push_with_the_credential_helper_emit_an_event(aws: Any, repos
     event = json.loads(sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=10)["Messages"][0]["Body"])
     assert event["detail-type"] == "CodeCommit Repository State Change"
     assert {"event": "referenceUpdated", "referenceType": "branch", "referenceFullName": "refs/heads/main",
+            "callerUserArn": "arn:aws:iam::000000000000:root",
             "commitId": after, "oldCommitId": before}.items() <= event["detail"].items()
     assert event["resources"] == [f"arn:aws:codecommit:us-east-1:000000000000:{repository}"]
 

@@ -11,7 +11,7 @@ from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
 from tests.templates.evaluation import Evaluation
 from tests.templates.expansion import expanded
-from tests.templates.sources import API, ENDPOINT, FUNCTIONS, PIPELINE, ROOT, template
+from tests.templates.sources import API, ENDPOINT, FUNCTIONS, PIPELINE, ROOT, listed, statements, template
 from tests.templates.test_names import LONGEST, PREFIX
 from tests.templates.test_resources import needs
 
@@ -102,7 +102,56 @@ def test_an_upload_starts_the_pipeline_with_its_own_version() -> None:
     assert transformer["InputPathsMap"] == {"version": "$.detail.object.version-id"}
 
 
-@pytest.mark.parametrize("rule", ["PushRule", "UploadRule", "ExecutionRule"])
+def test_the_month_starts_the_pipeline_unless_nobody_wants_it() -> None:
+    assert PROJECT["ScheduleRule"]["Properties"]["ScheduleExpression"] == "cron(0 6 1 * ? *)", "a schedule is on by default, monthly"
+    assert targets("ScheduleRule")["pipeline"]["Arn"].endswith(":Pipeline")
+    assert "ScheduleRule" not in Evaluation(template(PIPELINE), LONGEST | {"RetrainingSchedule": ""}).resources()
+
+
+@pytest.mark.parametrize("text, fits", [
+    ("", True), ("cron(0 6 1 * ? *)", True), ("cron(30 22 ? * MON-FRI *)", True), ("rate(30 days)", True), ("monthly", False),
+    ('rate(1 day)"', False), ("cron(0 6 1 * ? *", False)])
+def test_a_schedule_is_what_eventbridge_takes(text: str, fits: bool) -> None:
+    pattern = template(PIPELINE)["Parameters"]["RetrainingSchedule"]["AllowedPattern"]
+    assert bool(re.fullmatch(pattern, text)) == fits
+
+
+def test_what_starts_the_pipeline_may_do_that_and_mail_and_no_more() -> None:
+    actions = [action for statement in statements(PROJECT["EventsRole"]) for action in listed(statement["Action"])]
+    assert actions == ["codepipeline:StartPipelineExecution", "sns:Publish", "kms:Decrypt", "kms:GenerateDataKey"]
+    [start] = [item for item in statements(PROJECT["EventsRole"]) if "codepipeline:StartPipelineExecution" in listed(item["Action"])]
+    assert start["Resource"] == "arn:aws:codepipeline:us-east-1:123456789012:Pipeline"
+
+
+def test_every_start_is_mailed_once() -> None:
+    """Rules that start mail with the cause; StartRule mails what no rule and no drift started."""
+    starting = {key for key, item in PROJECT.items() if item["Type"] == "AWS::Events::Rule"
+                and "pipeline" in {target["Id"] for target in item["Properties"]["Targets"]}}
+    assert starting == {"PushRule", "UploadRule", "ScheduleRule"}
+    assert all("topic" in targets(rule) for rule in starting)
+    detail = PROJECT["StartRule"]["Properties"]["EventPattern"]["detail"]
+    assert detail["state"] == ["STARTED"] and set(targets("StartRule")) == {"topic"}
+    assert detail["execution-trigger"] == {
+        "trigger-type": [{"anything-but": ["CloudWatchEvent"]}],
+        "trigger-detail": [{"anything-but": {"prefix": f"arn:aws:sts::123456789012:assumed-role/{PREFIX}-retraining/"}}]}
+
+
+@pytest.mark.parametrize("emails, kept", [("", []), ("b@example.com", ["b@example.com"]), (
+    "b@example.com,c@example.com,d@example.com", ["b@example.com", "c@example.com", "d@example.com"])])
+def test_further_addresses_subscribe(emails: str, kept: list[str]) -> None:
+    found = Evaluation(template(PIPELINE), LONGEST | {"FurtherEmails": emails}).resources().values()
+    addresses = [item["Properties"]["Endpoint"] for item in found if item["Type"] == "AWS::SNS::Subscription"]
+    assert sorted(addresses) == sorted([LONGEST["Email"], *kept])
+
+
+@pytest.mark.parametrize("text, fits", [
+    ("", True), ("b@example.com", True), ("b@example.com,c@example.com", True), ("b@example.com, c@example.com", False),
+    (",b@example.com", False), ("a@b.c,a@b.c,a@b.c,a@b.c", False)])
+def test_no_address_is_lost_in_the_form(text: str, fits: bool) -> None:
+    assert bool(re.fullmatch(template(PIPELINE)["Parameters"]["FurtherEmails"]["AllowedPattern"], text)) == fits
+
+
+@pytest.mark.parametrize("rule", ["PushRule", "UploadRule", "ScheduleRule", "StartRule", "ExecutionRule"])
 def test_the_team_hears_of_it_in_a_sentence(rule: str) -> None:
     transformer = targets(rule)["topic"]["InputTransformer"]
     sentence = json.loads(transformer["InputTemplate"])

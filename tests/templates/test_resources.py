@@ -41,8 +41,8 @@ def test_the_form_groups_every_parameter_once(name: str) -> None:
 
 def test_the_forms_parameters_stand_in_the_order_in_which_a_person_decides() -> None:
     assert list(template(PIPELINE)["Parameters"]) == [
-        "SageMakerProjectName", "SageMakerProjectId", "ModelName", "DatasetBucket", "ProjectPrefix", "BranchName", "Email", "TimeoutInMinutes",
-        "NetworkMode", "ApiAuthorization", "PermissionsBoundary"]
+        "SageMakerProjectName", "SageMakerProjectId", "ModelName", "DatasetBucket", "ProjectPrefix", "BranchName", "Email", "FurtherEmails",
+        "RetrainingSchedule", "TimeoutInMinutes", "NetworkMode", "ApiAuthorization", "PermissionsBoundary"]
 
 
 def test_the_code_of_every_function_exists() -> None:
@@ -139,7 +139,7 @@ def test_teardown_goes_before_all_that_the_stages_stand_on() -> None:
     assert standing >= {"DeployRole", "WorkflowRole", "JobRole", "EndpointRole", "ArtifactBucket", "ArtifactBucketPolicy", "Key", "ModelImages",
                         "ApiImages", "Network", "PrivateSubnetA", "PrivateSubnetB", "FunctionSecurityGroup", "FileSystem", "MountTargetA",
                         "MountTargetB", "AccessPoint", "RuntimeEndpoint", "S3Endpoint"}
-    assert not standing & {"Pipeline", "PushRule", "UploadRule", "RetirementRule"}, "what starts something has to go before Teardown"
+    assert not standing & {"Pipeline", "PushRule", "UploadRule", "ScheduleRule", "RetirementRule"}, "what starts something has to go before Teardown"
     assert "Retirement" in standing, "Teardown stops what its state machine waits for"
     assert "Pipeline" in needs("RetirementRule", found, set())
     assert "Teardown" in needs("Pipeline", found, set())
