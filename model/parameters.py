@@ -137,6 +137,9 @@ def api(settings: Settings, config: dict[str, Any], api_image_uri: str) -> dict[
         "WatchSeconds": config["release"]["watch_minutes"] * 60,
         "LatencyMs": config["release"]["latency_ms"],
         "SyntheticPerMinute": config["release"]["synthetic_per_minute"],
+        "CallsPerMinute": config["alarms"]["calls_per_minute"],
+        "ClientErrorsPerMinute": config["alarms"]["client_errors_per_minute"],
+        "FaultsPerMinute": config["alarms"]["faults_per_minute"],
         "Shifting": "yes",  # scripts/rollback.sh says no
         "CodeSha": code_sha(settings, api_image_uri),
     }, tags(settings))

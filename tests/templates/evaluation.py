@@ -48,8 +48,12 @@ class Evaluation:
     def _ref(self, name: str) -> Any:
         return NO_VALUE if name == "AWS::NoValue" else self.values.get(name, name)
 
-    def _sub(self, text: str) -> str:
-        return re.sub(r"\$\{([\w:.]+)\}", lambda match: str(self._attribute(match[1]) if "." in match[1] else self._ref(match[1])), text)
+    def _sub(self, argument: Any) -> str:
+        text, own = argument if isinstance(argument, list) else (argument, {})
+        own = self.of(own)
+        filled = re.sub(r"\$\{([\w:.]+)\}", lambda match: str(
+            own[match[1]] if match[1] in own else self._attribute(match[1]) if "." in match[1] else self._ref(match[1])), text)
+        return filled.replace("${!", "${")
 
     def _attribute(self, path: Any) -> str:
         key, attribute = path if isinstance(path, list) else path.split(".", 1)

@@ -43,6 +43,7 @@ LIMITS = {  # property -> (length, pattern), see each service's API reference
     ("AWS::ApiGateway::ApiKey", "Name"): (1024, r".+"),
     ("AWS::ApiGateway::UsagePlan", "UsagePlanName"): (1024, r".+"),
     ("AWS::CloudWatch::Alarm", "AlarmName"): (255, r"[ -~]+"),
+    ("AWS::CloudWatch::Dashboard", "DashboardName"): (255, r"[A-Za-z0-9_-]+"),
     ("AWS::CodeDeploy::Application", "ApplicationName"): (100, r".+"),
     ("AWS::CodeDeploy::DeploymentGroup", "DeploymentGroupName"): (100, r".+"),
     ("AWS::ApplicationAutoScaling::ScalingPolicy", "PolicyName"): (256, r"[ -~]+"),
