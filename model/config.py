@@ -115,6 +115,8 @@ def contradictions(config: dict[str, Any]) -> Iterator[str]:
         yield f"serving.answer is {json.dumps(config['serving']['answer'])}; allowed for a regression problem: both, label"
     if data["validation"] + data["test"] > 0.8:
         yield f"data.validation and data.test are {data['validation']} and {data['test']}; allowed: at most 0.8 together"
+    if config["monitoring"]["learn_from_captures"] and not config["serving"]["capture"]["percentage"]:
+        yield "monitoring.learn_from_captures is true; allowed: only where serving.capture.percentage is over 0"
     yield from unscalable(config["serving"])
     yield from (unguardable if config["release"]["strategy"] == "endpoint" else unshiftable)(config["release"])
 

@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from model import config as configuration
-from model import analyzer, data_source, images, live_run, parameters, settings, storage, workflow_input
+from model import analyzer, data_source, images, learning, live_run, parameters, settings, storage, workflow_input
 from model.errors import BuildError
 
 BUILD = Path("build")
@@ -70,6 +71,9 @@ def write(project: settings.Settings, model_image_uri: str, api_image_uri: str) 
     config, source, found = check(project)
     s3 = boto3.client("s3")
     live = live_run.live_model_uri(boto3.client("lambda"), s3, project)
+    storage.put_source(s3, source, found, project)  # before labels are read: what comes meanwhile is new to this run
+    if config["monitoring"]["learn_from_captures"]:
+        project = with_captures(project, config, source, found)
     files = {
         "workflow-graph.yml": workflow_template.rendered(project),
         "workflow-input.json": workflow_input.workflow_input(project, config, model_image_uri, live),
@@ -80,7 +84,6 @@ def write(project: settings.Settings, model_image_uri: str, api_image_uri: str) 
         "monitoring.json": parameters.monitoring(project, config, model_image_uri, analyzer.image(config, os.environ)),
     }
     storage.copy_data(s3, source, found, project)
-    storage.put_source(s3, source, found, project)
     storage.put_config(s3, config, project)
     BUILD.mkdir(exist_ok=True)
     for name, content in files.items():
@@ -90,6 +93,17 @@ def write(project: settings.Settings, model_image_uri: str, api_image_uri: str) 
     if not config["serving"]["capture"]["percentage"]:
         print("serving.capture.percentage is 0: production is not watched for drift", file=sys.stderr)
     print(f"wrote {', '.join(files)} to {BUILD}/ and the run's input to {project.run_uri}/", file=sys.stderr)
+
+
+def with_captures(project: settings.Settings, config: dict[str, Any], source: data_source.DataSource,
+                  found: dict[str, list[storage.Found]]) -> settings.Settings:
+    """Lay labelled requests beside the training data; return the project with a data version that names them."""
+    s3, functions = boto3.client("s3"), boto3.client("lambda")
+    name, text = next(iter(samples(s3, source, found)["train"].items()))
+    schemas = cache(lambda endpoint: live_run.schema_of(endpoint, functions, s3, project))
+    project, learned = learning.learn(s3, data_source.header(name, text), config["problem"]["target"], schemas, project)
+    print(f"monitoring.learn_from_captures: {learned.sentence}", file=sys.stderr)
+    return project
 
 
 def arguments() -> argparse.Namespace:

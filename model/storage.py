@@ -65,9 +65,14 @@ def file_name(key: str, folder: str) -> str:
 
 def listed(s3: Any, bucket: str, prefix: str, where: str) -> dict[str, str]:
     """Return the keys of the non-empty objects with the prefix, each with S3's hash of its content."""
+    return {item["Key"]: item["ETag"] for item in listed_objects(s3, bucket, prefix, where)}
+
+
+def listed_objects(s3: Any, bucket: str, prefix: str, where: str) -> list[dict[str, Any]]:
+    """Return the non-empty objects with the prefix in the order of their keys, as S3 lists them."""
     try:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        return {item["Key"]: item["ETag"] for page in pages for item in page.get("Contents", []) if item["Size"]}
+        return [item for page in pages for item in page.get("Contents", []) if item["Size"]]
     except ClientError as error:
         raise BuildError(f"{where} cannot be read: {reason(error)}") from error
 

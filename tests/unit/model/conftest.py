@@ -55,6 +55,7 @@ class MemoryS3:
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str], bytes] = {}
         self.keys: dict[tuple[str, str], str] = {}
+        self.times: dict[str, int] = {}
 
     def get_paginator(self, operation: str) -> MemoryS3:
         assert operation == "list_objects_v2"
@@ -63,11 +64,12 @@ class MemoryS3:
     def paginate(self, Bucket: str, Prefix: str) -> list[dict[str, Any]]:  # noqa: N803
         if Bucket not in {bucket for bucket, _ in self.objects}:
             raise ClientError({"Error": {"Code": "NoSuchBucket", "Message": "The bucket does not exist"}}, "ListObjectsV2")
-        return [{"Contents": [{"Key": key, "Size": len(content), "ETag": f'"{hash(content):x}"'} for (bucket, key), content in sorted(self.objects.items())
+        return [{"Contents": [{"Key": key, "Size": len(content), "ETag": f'"{hash(content):x}"', "LastModified": self.times.get(key, 0)} for (bucket, key), content in sorted(self.objects.items())
                               if bucket == Bucket and key.startswith(Prefix)]}]
 
-    def get_object(self, Bucket: str, Key: str, Range: str) -> dict[str, Any]:  # noqa: N803
-        return {"Body": io.BytesIO(self.objects[Bucket, Key][: int(Range.split("-")[1]) + 1])}
+    def get_object(self, Bucket: str, Key: str, Range: str = "") -> dict[str, Any]:  # noqa: N803
+        content = self.objects[Bucket, Key]
+        return {"Body": io.BytesIO(content[: int(Range.split("-")[1]) + 1] if Range else content)}
 
     def put_object(self, Bucket: str, Key: str, Body: bytes, SSEKMSKeyId: str = "", **_: Any) -> None:  # noqa: N803
         self.objects[Bucket, Key], self.keys[Bucket, Key] = Body, SSEKMSKeyId

@@ -62,6 +62,8 @@ def test_what_is_left_out_gets_the_values_of_the_sample(tmp_path: Path) -> None:
     ("monitoring", "retrainings_per_week", 1.5, "monitoring.retrainings_per_week is 1.5; allowed: a whole number from 0 to 168"),
     ("monitoring", "same_data", "no", 'monitoring.same_data is "no"; allowed: true or false'),
     ("monitoring", "cooldown", 1, "monitoring has the unknown field cooldown; allowed: engine, schedule, threshold, "),
+    ("alarms", "faults_per_minute", -1, "alarms.faults_per_minute is -1; allowed: a whole number from 0 to 1000000"),
+    ("monitoring", "learn_from_captures", "yes", 'monitoring.learn_from_captures is "yes"; allowed: true or false'),
     ("serving", "answer", "proba", 'serving.answer is "proba"; allowed: both, label, probability, probabilities'),
 ])
 def test_a_wrong_field_is_refused_by_name_value_and_what_is_allowed(
@@ -69,6 +71,15 @@ def test_a_wrong_field_is_refused_by_name_value_and_what_is_allowed(
     with pytest.raises(BuildError) as refusal:
         config.load(write(tmp_path, lambda content: content[section].update({field: value})))
     assert message in str(refusal.value)
+
+
+def test_what_is_not_captured_cannot_be_learned(tmp_path: Path) -> None:
+    def change(content: dict[str, Any]) -> None:
+        content["monitoring"]["learn_from_captures"] = True
+        content["serving"]["capture"]["percentage"] = 0
+
+    with pytest.raises(BuildError, match="learn_from_captures is true; allowed: only where serving.capture.percentage is over 0"):
+        config.load(write(tmp_path, change))
 
 
 @pytest.mark.parametrize(("change", "message"), [

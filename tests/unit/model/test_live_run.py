@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from model.live_run import live_model_uri
+from model.live_run import live_model_uri, schema_of
 from model.settings import Settings
 
 
@@ -43,3 +43,13 @@ def test_there_is_none_before_the_first_release_or_where_it_is_gone(project: Set
 def test_a_right_that_lacks_is_no_first_release(project: Settings, s3: Any) -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
         live_model_uri(Functions("AccessDeniedException"), s3, project)
+
+
+def test_an_endpoint_leads_to_the_schema_of_its_run(project: Settings, s3: Any) -> None:
+    s3.objects[project.bucket, "runs/0123abcd-1/data/schema/schema.json"] = b'{"of": "its own"}'
+    s3.objects[project.bucket, "runs/former/data/schema/schema.json"] = b'{"of": "the live one"}'
+    for stage, wanted in (("0123abcd-p", "its own"), ("live-p", "the live one")):
+        found = schema_of(f"{project.name_prefix}-{stage}", Functions(LIVE), s3, project)
+        assert found == {"of": wanted}
+    assert schema_of(f"{project.name_prefix}-ffffffff-p", Functions(LIVE), s3, project) is None
+    assert schema_of(f"{project.name_prefix}-live-p", Functions("ResourceNotFoundException"), s3, project) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -232,3 +233,42 @@ def test_an_image_is_built_only_when_it_is_not_there(tmp_path: Path, found: str,
                             check=True, env={"PATH": f"{tmp_path}/bin:/usr/bin:/bin"})
     assert result.stdout == printed
     assert (tmp_path / "calls").read_text(encoding="utf-8").splitlines() == calls
+
+
+def learning_config(tmp_path: Path) -> Path:
+    """A configuration that learns from captures."""
+    changed = yaml.safe_load((ROOT / "model/config.yml").read_text())
+    changed["monitoring"]["learn_from_captures"] = True
+    (tmp_path / "config.yml").write_text(yaml.safe_dump(changed))
+    return tmp_path / "config.yml"
+
+
+def test_labelled_requests_join_the_runs_training_data_and_its_version(
+        ecr: MemoryEcr, s3: Any, upload: Path, project: settings.Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    (upload / "churn.csv").write_text(TABLE, encoding="utf-8")
+    load, path = run_pipeline.configuration.load, learning_config(tmp_path)
+    monkeypatch.setattr(run_pipeline.configuration, "load", lambda: load(path))
+    name = f"{project.name_prefix}-0123abcd-p"
+    schema = {"problem": {"type": "binary", "target": "churn"}, "labels": ["no", "yes"], "features": [{"name": "minutes"}, {"name": "plan"}]}
+    side = {"observedContentType": "text/csv", "data": "30,c", "encoding": "CSV"}
+    events = {"runs/0123abcd-1/data/schema/schema.json": schema, "ground-truth/2026/11/20/10/labels.jsonl": {
+        "groundTruthData": {"data": "yes", "encoding": "CSV"}, "eventMetadata": {"eventId": "one"}},
+        f"captures/{name}/AllTraffic/2026/11/20/09/a.jsonl": {"captureData": {"endpointInput": side}, "eventMetadata": {"inferenceId": "one"}}}
+    s3.objects |= {(project.bucket, key): json.dumps(content).encode() for key, content in events.items()}
+    assert run(monkeypatch, "write") == 0
+    assert "1 rows of 1 labelled requests join the training data" in capsys.readouterr().err
+    train = {key: content for (_, key), content in s3.objects.items() if key.startswith(f"{project.run_key}/data/input/train/")}
+    assert sorted(train.values()) == [TABLE.encode(), b"minutes,plan,churn\n30,c,yes\n"]
+    tags = {tag["Key"]: tag["Value"] for tag in json.loads(Path("build/workflow-input.json").read_text())["Tags"]}
+    assert re.fullmatch(r"v1\+[0-9a-f]{12}", tags["data-version"])
+    assert json.loads(s3.objects[project.bucket, f"{project.run_key}/data/source.json"])["version"] == "v1", "what the guard of retraining compares"
+    assert json.loads(Path("build/endpoint-prd.json").read_text())["Tags"]["data-version"] == tags["data-version"]
+
+
+def test_nothing_is_learned_unless_the_configuration_wants_it(
+        ecr: MemoryEcr, s3: Any, upload: Path, project: settings.Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    (upload / "churn.csv").write_text(TABLE, encoding="utf-8")
+    s3.objects[project.bucket, "ground-truth/2026/11/20/10/labels.jsonl"] = b"{}"
+    assert run(monkeypatch, "write") == 0
+    assert [key for _, key in s3.objects if "captured" in key] == []
