@@ -36,10 +36,12 @@ fi
 find build/project -exec touch --no-dereference --date=@946684800 {} + # so that the same files make the same package
 done_
 
-step "package pipeline.yml"
+step "package pipeline.yml and studio.yml"
 find custom_resource -name __pycache__ -prune -exec rm -rf {} + # compiled leftovers would go into the packages
-aws cloudformation package --template-file pipeline.yml --s3-bucket "$bucket" --s3-prefix "$stack/packages" \
-  --output-template-file build/pipeline.yml > build/package.log 2>&1 || fail "packaging failed: $(tail -n 3 build/package.log)"
+for template in pipeline.yml studio.yml; do
+  aws cloudformation package --template-file "$template" --s3-bucket "$bucket" --s3-prefix "$stack/packages" \
+    --output-template-file "build/$template" > build/package.log 2>&1 || fail "packaging $template failed: $(tail -n 3 build/package.log)"
+done
 done_
 
 step "upload the template"
@@ -56,7 +58,7 @@ parameters=(
   "ParameterKey=StudioRoleName,ParameterValue=$role")
 status() { aws cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].StackStatus' --output text 2> /dev/null; }
 deploy() { # create-stack | update-stack
-  aws cloudformation "$1" --stack-name "$stack" --template-body file://studio.yml --capabilities CAPABILITY_NAMED_IAM \
+  aws cloudformation "$1" --stack-name "$stack" --template-body file://build/studio.yml --capabilities CAPABILITY_NAMED_IAM \
     --parameters "${parameters[@]}" 2>&1
 }
 if [ "$(status)" = ROLLBACK_COMPLETE ]; then # a first create that failed cannot be updated

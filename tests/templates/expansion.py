@@ -14,7 +14,7 @@ from typing import Any
 
 from samtranslator.translator.transform import transform
 
-from tests.templates.sources import API, FUNCTIONS, MONITORING, PIPELINE, template
+from tests.templates.sources import API, FUNCTIONS, MONITORING, PIPELINE, STUDIO, template
 
 VALUES = {
     FUNCTIONS: {"NamePrefix": "demo-churn-p-abc123"},
@@ -59,7 +59,8 @@ def write(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in VALUES:
         (folder / f"{Path(name).stem}.json").write_text(json.dumps(expanded(name), indent=2))
-    (folder / "pipeline.json").write_text(json.dumps(packaged(PIPELINE), indent=2))
+    for name in (STUDIO, PIPELINE):
+        (folder / f"{Path(name).stem}.json").write_text(json.dumps(packaged(name), indent=2))
 
 
 if __name__ == "__main__":

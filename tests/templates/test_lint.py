@@ -39,7 +39,7 @@ def as_deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", ["pipeline", "functions", "deploy-model-prd", "monitoring"])
+@pytest.mark.parametrize("name", ["studio", "pipeline", "functions", "deploy-model-prd", "monitoring"])
 def test_a_template_has_no_findings_as_it_is_deployed(name: str, as_deployed: Path) -> None:
     assert json.loads((as_deployed / f"{name}.json").read_text())["Resources"]
     assert findings(as_deployed / f"{name}.json") == set()

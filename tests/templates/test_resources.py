@@ -8,7 +8,7 @@ import pytest
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
 from tests.templates.evaluation import Evaluation
-from tests.templates.sources import API, ENDPOINT, FUNCTIONS, MONITORING, PIPELINE, ROOT, STUDIO, TEMPLATES, resources, template
+from tests.templates.sources import API, ENDPOINT, FUNCTIONS, MONITORING, PIPELINE, ROOT, STUDIO, TEMPLATES, listed, resources, statements, template
 from tests.templates.test_names import LONGEST, PREFIX
 
 SECTIONS = ["AWSTemplateFormatVersion", "Transform", "Description", "Metadata", "Parameters", "Rules", "Mappings", "Conditions", "Globals",
@@ -46,11 +46,12 @@ def test_the_forms_parameters_stand_in_the_order_in_which_a_person_decides() -> 
 
 
 def test_the_code_of_every_function_exists() -> None:
-    paths = {key: ROOT / item["Properties"]["Code"] for key, item in resources(PIPELINE, "AWS::Lambda::Function").items()}
+    paths = {key: ROOT / item["Properties"]["Code"] for name in (STUDIO, PIPELINE)
+             for key, item in resources(name, "AWS::Lambda::Function").items()}
     for name in (FUNCTIONS, API, MONITORING):
         paths |= {key: ROOT / "assets" / item["Properties"]["CodeUri"] for key, item in resources(name, "AWS::Serverless::Function").items()
                   if "CodeUri" in item["Properties"]}
-    assert len(paths) == 13
+    assert len(paths) == 14
     assert [key for key, path in paths.items() if not (path / "handler.py").is_file()] == []
 
 
@@ -81,10 +82,41 @@ def test_bucket_and_key_outlive_the_project() -> None:
     assert kept == {"ArtifactBucket", "Key"}
 
 
-@pytest.mark.parametrize("name", [PIPELINE, FUNCTIONS, ENDPOINT, API, MONITORING])
+@pytest.mark.parametrize("name", TEMPLATES)
 def test_logs_end_and_are_encrypted(name: str) -> None:
     for key, group in resources(name, "AWS::Logs::LogGroup").items():
-        assert group["Properties"]["RetentionInDays"] and group["Properties"]["KmsKeyId"], key
+        assert group["Properties"]["RetentionInDays"], key
+        assert name == STUDIO or group["Properties"]["KmsKeyId"], f"{key}: an organization has no key, a project has"
+
+
+LOGGED = {  # what writes logs -> where its template says which group
+    "AWS::Lambda::Function": ("LoggingConfig", "LogGroup"), "AWS::Serverless::Function": ("LoggingConfig", "LogGroup"),
+    "AWS::CodeBuild::Project": ("LogsConfig", "CloudWatchLogs", "GroupName"),
+    "AWS::Serverless::Api": ("AccessLogSetting", "DestinationArn", "Fn::GetAtt", 0),
+}
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_whatever_writes_logs_has_a_group_that_its_template_makes(name: str) -> None:
+    """An endpoint's group goes by the endpoint's name; those of jobs are the account's and have an end by studio.yml."""
+    found = resources(name)
+    for key, item in found.items():
+        group = item["Properties"] if item["Type"] in LOGGED else {}
+        for step in LOGGED.get(item["Type"], ()):
+            group = group[step]
+        if item["Type"] in LOGGED:
+            assert found[group if isinstance(group, str) else group["Ref"]]["Type"] == "AWS::Logs::LogGroup", key
+        if item["Type"] == "AWS::SageMaker::Endpoint":
+            assert item["DependsOn"] == "EndpointLogs", key
+
+
+def test_the_logs_of_every_job_end() -> None:
+    """Jobs may write to groups of the account alone; each of them has an end by studio.yml."""
+    ended = resources(STUDIO)["AccountSettings"]["Properties"]
+    written = [resource for statement in statements(resources(PIPELINE)["JobRole"]) if "logs:CreateLogGroup" in listed(statement["Action"])
+               for resource in listed(statement["Resource"])]
+    assert ended["RetentionInDays"] == 30 and len(written) == 3
+    assert {resource["Fn::Sub"].partition("log-group:")[2].rstrip("*") for resource in written} == set(ended["LogGroupNames"])
 
 
 @pytest.mark.parametrize("name, kind", [(PIPELINE, "AWS::Lambda::Function"), (FUNCTIONS, "AWS::Serverless::Function"),

@@ -280,5 +280,5 @@ def test_an_answer_that_does_not_arrive_is_sent_again(load: Any, event: Any, lis
 def test_custom_resources_answer_with_the_same_code() -> None:
     """A function is packaged with its own folder alone, so each has a copy."""
     copies = {path.parent.name: path.read_text(encoding="utf-8") for path in FUNCTIONS.glob("*/response.py")}
-    assert set(copies) == {"capacity", "seed", "teardown"}
+    assert set(copies) == {"account", "capacity", "seed", "teardown"}
     assert len(set(copies.values())) == 1
