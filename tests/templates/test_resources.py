@@ -41,7 +41,7 @@ def test_the_form_groups_every_parameter_once(name: str) -> None:
 
 def test_the_forms_parameters_stand_in_the_order_in_which_a_person_decides() -> None:
     assert list(template(PIPELINE)["Parameters"]) == [
-        "SageMakerProjectName", "SageMakerProjectId", "ModelName", "DatasetBucket", "ProjectPrefix", "BranchName", "Email", "FurtherEmails",
+        "SageMakerProjectName", "SageMakerProjectId", "ModelName", "DatasetBucket", "ProjectPrefix", "BranchName", "Email", "SecondEmail", "ThirdEmail",
         "RetrainingSchedule", "TimeoutInMinutes", "NetworkMode", "ApiAuthorization", "PermissionsBoundary"]
 
 
