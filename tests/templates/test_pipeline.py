@@ -120,7 +120,7 @@ def test_what_starts_the_pipeline_may_do_that_and_mail_and_no_more() -> None:
     actions = [action for statement in statements(PROJECT["EventsRole"]) for action in listed(statement["Action"])]
     assert actions == ["codepipeline:StartPipelineExecution", "sns:Publish", "kms:Decrypt", "kms:GenerateDataKey"]
     [start] = [item for item in statements(PROJECT["EventsRole"]) if "codepipeline:StartPipelineExecution" in listed(item["Action"])]
-    assert start["Resource"] == "arn:aws:codepipeline:us-east-1:123456789012:Pipeline"
+    assert start["Resource"] == f"arn:aws:codepipeline:us-east-1:123456789012:{PREFIX}"
 
 
 def test_every_start_is_mailed_once() -> None:
@@ -134,6 +134,13 @@ def test_every_start_is_mailed_once() -> None:
     assert detail["execution-trigger"] == {
         "trigger-type": [{"anything-but": ["CloudWatchEvent"]}],
         "trigger-detail": [{"anything-but": {"prefix": f"arn:aws:sts::123456789012:assumed-role/{PREFIX}-retraining/"}}]}
+
+
+def test_the_first_run_is_heard_of() -> None:
+    """Making a pipeline starts it, so what mails its start is there before."""
+    found = template(PIPELINE)["Resources"]
+    assert "StartRule" in found["Pipeline"]["DependsOn"]
+    assert [key for key in ("StartRule", "EventsRole") if re.search(r'"Ref": "Pipeline"|\$\{Pipeline\}', json.dumps(found[key]))] == []
 
 
 @pytest.mark.parametrize("further", [{}, {"SecondEmail": "b@example.com"}, {"ThirdEmail": "c@example.com"},
