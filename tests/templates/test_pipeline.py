@@ -11,7 +11,7 @@ from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
 from tests.templates.evaluation import Evaluation
 from tests.templates.expansion import expanded
-from tests.templates.sources import API, ENDPOINT, FUNCTIONS, PIPELINE, ROOT, listed, statements, template
+from tests.templates.sources import API, ENDPOINT, FUNCTIONS, MONITORING, PIPELINE, ROOT, listed, statements, template
 from tests.templates.test_names import LONGEST, PREFIX
 from tests.templates.test_resources import needs
 
@@ -134,6 +134,10 @@ def test_every_start_is_mailed_once() -> None:
     assert detail["execution-trigger"] == {
         "trigger-type": [{"anything-but": ["CloudWatchEvent"]}],
         "trigger-detail": [{"anything-but": {"prefix": f"arn:aws:sts::123456789012:assumed-role/{PREFIX}-retraining/"}}]}
+    watching = Evaluation(template(MONITORING), LONGEST).resources().values()
+    [role] = [item["Properties"]["RoleName"] for item in watching if item["Type"] == "AWS::IAM::Role"
+              and "codepipeline:StartPipelineExecution" in {action for statement in statements(item) for action in listed(statement["Action"])}]
+    assert role == f"{PREFIX}-retraining"
 
 
 def test_the_first_run_is_heard_of() -> None:
