@@ -38,6 +38,12 @@ class ApiClient:
         reply = self._post(json.dumps(rows).encode(), "application/json")
         return json.loads(reply.content)["predictions"] if reply.status_code == 200 else []
 
+    def identified(self, row: dict[str, Any]) -> str:
+        """Ask about one row; return the id under which its label may come."""
+        reply = self._post(json.dumps([row]).encode(), "application/json")
+        assert reply.status_code == 200, reply.content
+        return str(reply.headers["x-amzn-RequestId"])
+
     def _post(self, body: bytes, kind: str) -> Any:
         request = AWSRequest("POST", self.url, data=body, headers={"Content-Type": kind})
         SigV4Auth(Credentials("test", "test"), "execute-api", "us-east-1").add_auth(request)
