@@ -27,7 +27,7 @@ def project(aws: LocalAws, first_release: dict) -> Project:
 def labelled(project: Project, first_release: dict) -> dict[str, dict[str, str]]:
     """Customers that the API was asked about and that the training data lack, by the request's id, with what came of them."""
     rows = list(csv.DictReader(churn(4000)))[-ASKED:]
-    client = ApiClient(first_release["url"])
+    client = ApiClient(first_release["api_url"])
     found = {client.identified({name: value for name, value in row.items() if name != "churn"}): row for row in rows}
     assert len(found) == ASKED
     truths = [{"groundTruthData": {"data": row["churn"], "encoding": "CSV"}, "eventMetadata": {"eventId": identifier}, "eventVersion": "0"}
