@@ -1,4 +1,4 @@
-"""What a person does on AWS, from the organization template to the second release; demo.sh starts it on the local endpoint."""
+"""What a person does on AWS, from the organization template to the second release, and on to drift; demo.sh starts it on the local endpoint."""
 
 import argparse
 import json
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from drift_chapter import drift
 from first_release import Release, first_release
 from narration import DemoError, Steps
 from new_project import ROOT
@@ -16,13 +17,22 @@ from second_release import second_release
 
 
 def run(steps: Steps, options: argparse.Namespace) -> None:
-    """The demo's two chapters, and what to try next where it stays up."""
+    """The demo's chapters, and what to try next where it stays up."""
     release = first_release(steps, options)
     clone = options.report.resolve().parent / "project"
     if not options.first_release:
-        second_release(steps, release, clone, options.keep)
+        live = second_release(steps, release, clone, why_stopped(options))
+        if options.drift:
+            drift(steps, release, live)
     if options.keep:
         print(how_to_go_on(release, clone), file=sys.stderr)
+
+
+def why_stopped(options: argparse.Namespace) -> str:
+    """Return why the second chapter's last run does not go on; blank where it does."""
+    if options.drift:
+        return "its data stays for what follows"
+    return "" if options.keep else "the demo ends here; with --keep it goes on"
 
 
 def how_to_go_on(release: Release, clone: Path) -> str:
@@ -74,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--prefix", default="demo", help="what the project's names begin with")
     parser.add_argument("--network", default="vpc", choices=("vpc", "none"), help="NetworkMode of the project")
     parser.add_argument("--first-release", action="store_true", help="end after the first chapter")
+    parser.add_argument("--drift", action="store_true", help="add the third chapter: drift and what answers it")
     parser.add_argument("--keep", action="store_true", help="let the last run go on")
     parser.add_argument("--report", type=Path, default=ROOT / "build" / "demo" / "report.json", help="file to write")
     return parser

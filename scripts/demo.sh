@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
 # The whole system on this machine: from the template to a prediction, then a second release by a push.
-# Usage: scripts/demo.sh [--keep]     --keep leaves it running at the end
+# Usage: scripts/demo.sh [--drift] [--keep]     --drift: on to drift and its answer; --keep leaves it running at the end
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if [ $# -gt 1 ] || { [ $# -eq 1 ] && [ "$1" != --keep ]; }; then
-  echo "usage: scripts/demo.sh [--keep]" >&2
-  exit 2
-fi
+keep=""
+for argument in "$@"; do
+  case $argument in
+    --drift) ;;
+    --keep) keep=1 ;;
+    *) echo "usage: scripts/demo.sh [--drift] [--keep]" >&2; exit 2 ;;
+  esac
+done
 bash scripts/setup.sh
 port=${DEMO_PORT:-4566} data=build/demo/local
 stop() { .venv/bin/python -m local down --data "$data" >&2; }
@@ -27,7 +31,7 @@ demo=$!
 set +m
 wait "$demo"
 demo=""
-if [ "${1:-}" = --keep ]; then
+if [ -n "$keep" ]; then
   trap - EXIT
   cat >&2 << END
 

@@ -12,7 +12,8 @@ from narration import DemoError, say
 START_SECONDS = 60  # a push or an upload starts a run within seconds
 LOOK_SECONDS = 0.5
 LOG_LINES = 15
-BUILD, APPROVAL, API = ("Build", "Build"), ("DeployDev", "Approval"), ("DeployPrd", "Api")
+BUILD, APPROVAL = ("Build", "Build"), ("DeployDev", "Approval")
+API, MONITORING = ("DeployPrd", "Api"), ("DeployPrd", "Monitoring")
 
 
 class Pipeline:

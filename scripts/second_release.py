@@ -17,8 +17,11 @@ SECONDS_AFTER = 4  # of requests once the release is over
 FAILURES_KEPT = 10
 
 
-def second_release(steps: Steps, release: Release, clone: Path, keep: bool) -> None:
-    """Change the model by a push, follow its traffic into production, and start the next run by an upload."""
+def second_release(steps: Steps, release: Release, clone: Path, stopped: str) -> str:
+    """Change the model by a push, follow its traffic into production, and start the next run by an upload.
+
+    Return the run that is live. ``stopped`` says why the next run does not go on; blank lets it.
+    """
     project = release.project
     before = project.pipeline.runs()
     with steps.step("change a hyperparameter and push it", "A push to the project's repository starts the pipeline."):
@@ -31,7 +34,8 @@ def second_release(steps: Steps, release: Release, clone: Path, keep: bool) -> N
     with steps.step("predict with the new model", "The same five customers."):
         steps.report["predictions_after"] = predict(release.api)
     with steps.step("upload more data", f"{ROWS:,} customers. An upload starts the next run."):
-        upload_more(steps, project, run, keep)
+        upload_more(steps, project, run, stopped)
+    return run
 
 
 def push(project: Project, former: str, clone: Path) -> str:
@@ -78,18 +82,18 @@ def _follow(project: Project, run: str, traffic: Traffic, canary: Canary) -> Non
         canary.show()
 
 
-def upload_more(steps: Steps, project: Project, former: str, keep: bool) -> None:
-    """Upload more data, show that it starts one run and why, and end that run unless it is to be kept."""
+def upload_more(steps: Steps, project: Project, former: str, stopped: str) -> None:
+    """Upload more data, show that it starts one run and why, and end that run where there is a reason to."""
     before = project.pipeline.runs()
     project.bucket.upload(customers.archive(ROWS))
     run = project.pipeline.new_run(before, "upload")
     steps.report["next_run"] = tell_cause(project, run, former)
     project.pipeline.only_run(before, "upload")
-    if keep:
-        say("it goes on, to the same question in the end")
+    if stopped:
+        project.pipeline.stop(run, stopped)
+        say(f"it is stopped: {stopped}")
     else:
-        project.pipeline.stop(run, "the demo ends here")
-        say("it is stopped, as the demo ends here; with --keep it goes on")
+        say("it goes on, to the same question in the end")
 
 
 def tell_cause(project: Project, run: str, former: str) -> dict:

@@ -1,0 +1,99 @@
+"""The demo's third chapter: other customers come, drift is noticed, mailed and answered with a new model."""
+
+import json
+import time
+
+import boto3
+
+import customers
+import drifted_rows
+from first_release import Project, Release, predict, watch_to_approval
+from narration import DemoError, Steps, say
+from pipeline_runs import MONITORING
+from traffic import RATE, Traffic
+
+CHANGES = ("total_day_minutes=*1.3", "number_customer_service_calls=+1")
+REQUESTS = 1500
+SECONDS_FOR_A_LOOK = 240  # the next hourly one, at speed 60, and its job
+OUTBOX = "local-outbox"  # where the local AWS puts mail
+
+
+def drift(steps: Steps, release: Release, live: str) -> None:
+    """Send traffic of another kind and follow what comes of it, to a new model in production."""
+    project = release.project
+    project.pipeline.watch(live, MONITORING)
+    before, mails = project.pipeline.runs(), outbox()
+    with steps.step("ask for customers of another kind", f"{', '.join(CHANGES)}; nothing but requests to the API is sent."):
+        send(release, live)
+    with steps.step("wait for the next look", "Each hour, here each minute, the captured requests are compared with the training data."):
+        steps.report["drift"] = wait_for_alarm(project)
+    with steps.step("read the mail"):
+        show_mail(project, mails)
+    with steps.step("watch what drift has started", "The data uploaded last is new to the model that is live, so that there is something to learn."):
+        run = project.pipeline.new_run(before, "drift")
+        say(f"run {run} started by {project.pipeline.record(run)['trigger']['triggerDetail']}")
+        steps.report["retraining"] = run
+    watch_to_approval(steps, project, run, "watch the retraining")
+    with steps.step("compare, approve and watch the release", "It was judged beside the live model on the same customers."):
+        compare(steps, project, run)
+        project.pipeline.approve()
+        project.pipeline.watch(run, MONITORING)
+    with steps.step("predict with the retrained model", "The same five customers."):
+        steps.report["predictions_retrained"] = predict(release.api)
+    project.pipeline.only_run(before, "drift")
+
+
+def send(release: Release, live: str) -> None:
+    """Ask the API for changed customers, one a request; raises DemoError for any failure."""
+    header, rows = customers.rows()
+    table = drifted_rows.Table(header[:-1], [row[:-1] for row in rows])
+    for change in CHANGES:
+        table = drifted_rows.shifted(table, change, 1)
+    bodies = [json.dumps([dict(zip(table.header, row, strict=True))]).encode() for row in table.rows[:REQUESTS]]
+    with Traffic(release.api, bodies, (live,)) as traffic:
+        while len(traffic.answers) + len(traffic.failures) < REQUESTS:
+            traffic.wait(REQUESTS / RATE / 100)
+    if traffic.failures:
+        raise DemoError(f"{len(traffic.failures)} requests failed, the first: {traffic.failures[0]}")
+    say(f"{len(traffic.answers)} requests, none failed")
+
+
+def wait_for_alarm(project: Project) -> dict:
+    """Wait until the alarm on drift is on; return its reason. Raises DemoError when it stays silent."""
+    name, deadline = f"{project.name}-drift", time.monotonic() + SECONDS_FOR_A_LOOK
+    while time.monotonic() < deadline:
+        [alarm] = boto3.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
+        if alarm["StateValue"] == "ALARM":
+            say(f"alarm {name} is on: {alarm['StateReason']}")
+            return {"alarm": name, "reason": alarm["StateReason"]}
+        time.sleep(0.5)
+    raise DemoError(f"alarm {name} did not go on in {SECONDS_FOR_A_LOOK} s; the executions of state machine {project.name}-monitoring say why")
+
+
+def outbox() -> set[str]:
+    """Return the mails that there are."""
+    pages = boto3.client("s3").get_paginator("list_objects_v2").paginate(Bucket=OUTBOX)
+    return {item["Key"] for page in pages for item in page.get("Contents", [])}
+
+
+def show_mail(project: Project, before: set[str]) -> None:
+    """Show the mail on drift; raises DemoError when none comes."""
+    deadline = time.monotonic() + SECONDS_FOR_A_LOOK
+    while time.monotonic() < deadline:
+        for key in outbox() - before:
+            text = boto3.client("s3").get_object(Bucket=OUTBOX, Key=key)["Body"].read().decode()
+            if f"{project.name}: drift in" in text:
+                for each in text.splitlines():
+                    say(f"| {each}")
+                return
+        time.sleep(0.5)
+    raise DemoError(f"no mail on drift came to the bucket {OUTBOX} in {SECONDS_FOR_A_LOOK} s")
+
+
+def compare(steps: Steps, project: Project, run: str) -> None:
+    """Tell how the retrained model does beside the live one on the same customers."""
+    evaluation = json.loads(project.bucket.text(f"runs/{run}/evaluation/evaluation.json"))
+    own = evaluation["binary_classification_metrics"]["auc"]["value"]
+    live = evaluation["live_model"]["metrics"]["auc"]["value"]
+    steps.report["comparison"] = {"auc": own, "live_auc": live}
+    say(f"AUC {own:.4f}, that of the live model {live:.4f}")
