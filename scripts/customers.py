@@ -20,12 +20,18 @@ def rows() -> tuple[list[str], list[list[str]]]:
 
 def archive(count: int) -> bytes:
     """Return a data-source.zip of the first customers."""
-    header, found = rows()
-    text, file = io.StringIO(), io.BytesIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *found[:count]])
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as content:
-        content.writestr("churn.csv", text.getvalue())
-    return file.getvalue()
+    return packed({"churn.csv": rows()[1][:count]})
+
+
+def packed(files: dict[str, list[list[str]]]) -> bytes:
+    """Return a data-source.zip of rows by the name of their file."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as content:
+        for name, found in files.items():
+            text = io.StringIO()
+            csv.writer(text, lineterminator="\n").writerows([rows()[0], *found])
+            content.writestr(name, text.getvalue())
+    return archive.getvalue()
 
 
 def request(numbers: Sequence[int]) -> bytes:

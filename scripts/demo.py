@@ -8,12 +8,15 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drift_chapter import drift
+import customers
+from drift_chapter import drift, newcomers
 from first_release import Release, first_release
 from narration import DemoError, Steps
 from new_project import ROOT
 from project_api import ApiError
-from second_release import second_release
+from second_release import Upload, second_release
+
+ROWS = 4000
 
 
 def run(steps: Steps, options: argparse.Namespace) -> None:
@@ -21,18 +24,18 @@ def run(steps: Steps, options: argparse.Namespace) -> None:
     release = first_release(steps, options)
     clone = options.report.resolve().parent / "project"
     if not options.first_release:
-        live = second_release(steps, release, clone, why_stopped(options))
+        live = second_release(steps, release, clone, upload(options))
         if options.drift:
             drift(steps, release, live)
     if options.keep:
         print(how_to_go_on(release, clone), file=sys.stderr)
 
 
-def why_stopped(options: argparse.Namespace) -> str:
-    """Return why the second chapter's last run does not go on; blank where it does."""
+def upload(options: argparse.Namespace) -> Upload:
+    """Return what the second chapter ends with; before drift it holds customers like those who are to come."""
     if options.drift:
-        return "its data stays for what follows"
-    return "" if options.keep else "the demo ends here; with --keep it goes on"
+        return newcomers("its data stays for what follows")
+    return Upload(customers.archive(ROWS), f"{ROWS:,} customers.", "" if options.keep else "the demo ends here; with --keep it goes on")
 
 
 def how_to_go_on(release: Release, clone: Path) -> str:

@@ -10,9 +10,11 @@ import drifted_rows
 from first_release import Project, Release, predict, watch_to_approval
 from narration import DemoError, Steps, say
 from pipeline_runs import MONITORING
+from second_release import Upload
 from traffic import RATE, Traffic
 
 CHANGES = ("total_day_minutes=*1.3", "number_customer_service_calls=+1")
+KNOWN, LEARNED = 3333, 4200  # customers that the live model was trained on, and with those whom the next one shall know
 REQUESTS = 1500
 SECONDS_FOR_A_LOOK = 240  # the next hourly one, at speed 60, and its job
 OUTBOX = "local-outbox"  # where the local AWS puts mail
@@ -29,12 +31,12 @@ def drift(steps: Steps, release: Release, live: str) -> None:
         steps.report["drift"] = wait_for_alarm(project)
     with steps.step("read the mail"):
         show_mail(project, mails)
-    with steps.step("watch what drift has started", "The data uploaded last is new to the model that is live, so that there is something to learn."):
+    with steps.step("watch what drift has started", "The data uploaded last is new to the live model, so that there is something to learn."):
         run = project.pipeline.new_run(before, "drift")
         say(f"run {run} started by {project.pipeline.record(run)['trigger']['triggerDetail']}")
         steps.report["retraining"] = run
     watch_to_approval(steps, project, run, "watch the retraining")
-    with steps.step("compare, approve and watch the release", "It was judged beside the live model on the same customers."):
+    with steps.step("compare, approve and watch the release", "Both models were judged by the same customers, whom neither knows."):
         compare(steps, project, run)
         project.pipeline.approve()
         project.pipeline.watch(run, MONITORING)
@@ -43,13 +45,26 @@ def drift(steps: Steps, release: Release, live: str) -> None:
     project.pipeline.only_run(before, "drift")
 
 
-def send(release: Release, live: str) -> None:
-    """Ask the API for changed customers, one a request; raises DemoError for any failure."""
-    header, rows = customers.rows()
-    table = drifted_rows.Table(header[:-1], [row[:-1] for row in rows])
+def newcomers(stopped: str) -> Upload:
+    """Return data with customers of another kind among those to learn from, and alone to judge by."""
+    changed = of_another_kind()
+    files = {"churn.csv": [*customers.rows()[1][:KNOWN], *changed[KNOWN:LEARNED]], "test.csv": changed[LEARNED:]}
+    return Upload(customers.packed(files), f"{KNOWN:,} customers, {LEARNED - KNOWN} of another kind, and {len(files['test.csv'])} more of that "
+                  "kind to judge models by.", stopped)
+
+
+def of_another_kind() -> list[list[str]]:
+    """Return the sample's customers as they might come one day."""
+    table = drifted_rows.Table(*customers.rows())
     for change in CHANGES:
         table = drifted_rows.shifted(table, change, 1)
-    bodies = [json.dumps([dict(zip(table.header, row, strict=True))]).encode() for row in table.rows[:REQUESTS]]
+    return table.rows
+
+
+def send(release: Release, live: str) -> None:
+    """Ask the API for changed customers, one a request; raises DemoError for any failure."""
+    header = customers.rows()[0][:-1]
+    bodies = [json.dumps([dict(zip(header, row[:-1], strict=True))]).encode() for row in of_another_kind()[:REQUESTS]]
     with Traffic(release.api, bodies, (live,)) as traffic:
         while len(traffic.answers) + len(traffic.failures) < REQUESTS:
             traffic.wait(REQUESTS / RATE / 100)

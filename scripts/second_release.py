@@ -1,5 +1,6 @@
 """The demo's second chapter: a push changes the model, its version takes over step by step, new data starts the next run."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import customers
@@ -11,17 +12,22 @@ from pipeline_runs import API, BUILD, place
 from traffic import RATE, Traffic
 
 HYPERPARAMETERS, MESSAGE = "max_leaf_nodes: 8", "Grow smaller trees"
-ROWS = 4000
-CALLERS = range(1, 201)  # the customers whom the steady requests ask for, one each
+CALLERS = range(1, 3334)  # the customers whom the steady requests ask for, one each: all, so that they are like the training data
 SECONDS_AFTER = 4  # of requests once the release is over
 FAILURES_KEPT = 10
 
 
-def second_release(steps: Steps, release: Release, clone: Path, stopped: str) -> str:
-    """Change the model by a push, follow its traffic into production, and start the next run by an upload.
+@dataclass(frozen=True)
+class Upload:
+    """The data that the chapter ends with, and why its run does not go on; blank lets it."""
 
-    Return the run that is live. ``stopped`` says why the next run does not go on; blank lets it.
-    """
+    archive: bytes
+    about: str
+    stopped: str
+
+
+def second_release(steps: Steps, release: Release, clone: Path, upload: Upload) -> str:
+    """Change the model by a push, follow its traffic into production, and start the next run by an upload; return the run that is live."""
     project = release.project
     before = project.pipeline.runs()
     with steps.step("change a hyperparameter and push it", "A push to the project's repository starts the pipeline."):
@@ -33,8 +39,8 @@ def second_release(steps: Steps, release: Release, clone: Path, stopped: str) ->
         take_over(steps, release, run)
     with steps.step("predict with the new model", "The same five customers."):
         steps.report["predictions_after"] = predict(release.api)
-    with steps.step("upload more data", f"{ROWS:,} customers. An upload starts the next run."):
-        upload_more(steps, project, run, stopped)
+    with steps.step("upload more data", f"{upload.about} An upload starts the next run."):
+        upload_more(steps, project, run, upload)
     return run
 
 
@@ -82,16 +88,16 @@ def _follow(project: Project, run: str, traffic: Traffic, canary: Canary) -> Non
         canary.show()
 
 
-def upload_more(steps: Steps, project: Project, former: str, stopped: str) -> None:
+def upload_more(steps: Steps, project: Project, former: str, upload: Upload) -> None:
     """Upload more data, show that it starts one run and why, and end that run where there is a reason to."""
     before = project.pipeline.runs()
-    project.bucket.upload(customers.archive(ROWS))
+    project.bucket.upload(upload.archive)
     run = project.pipeline.new_run(before, "upload")
     steps.report["next_run"] = tell_cause(project, run, former)
     project.pipeline.only_run(before, "upload")
-    if stopped:
-        project.pipeline.stop(run, stopped)
-        say(f"it is stopped: {stopped}")
+    if upload.stopped:
+        project.pipeline.stop(run, upload.stopped)
+        say(f"it is stopped: {upload.stopped}")
     else:
         say("it goes on, to the same question in the end")
 
