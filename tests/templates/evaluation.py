@@ -10,6 +10,7 @@ PSEUDO = {
     "AWS::URLSuffix": "amazonaws.com", "AWS::StackName": "organization",
 }
 NO_VALUE = object()
+REF_IS_ARN = {"AWS::SageMaker::DataQualityJobDefinition": "arn:aws:sagemaker:us-east-1:123456789012:data-quality-job-definition"}
 
 
 class Evaluation:
@@ -46,7 +47,8 @@ class Evaluation:
                 for key, item in found if "Condition" not in item or self.holds(item["Condition"])}
 
     def _ref(self, name: str) -> Any:
-        return NO_VALUE if name == "AWS::NoValue" else self.values.get(name, name)
+        arn = REF_IS_ARN.get(self.template.get("Resources", {}).get(name, {}).get("Type", ""))
+        return NO_VALUE if name == "AWS::NoValue" else f"{arn}/{name}" if arn else self.values.get(name, name)
 
     def _sub(self, argument: Any) -> str:
         text, own = argument if isinstance(argument, list) else (argument, {})
