@@ -73,6 +73,9 @@ def agreed(project: Project, run: str) -> None:
     assert (found["RunId"], found["status"]) == (run, "UPDATE_COMPLETE")
     assert (alias(project)["FunctionVersion"], alias(project).get("RoutingConfig") or {}) == (found["version"], {})
     assert transition(project)["enabled"]
+    [watch] = project.aws.client("cloudformation").describe_stacks(StackName=f"{project.name}-monitoring")["Stacks"]
+    given = {item["ParameterKey"]: item["ParameterValue"] for item in watch["Parameters"]}
+    assert (given["RunId"], given["EndpointName"]) == (run, f"{project.name}-{run[:8]}-p"), "what serves is what is watched"
 
 
 def transition(project: Project) -> dict:
@@ -98,7 +101,7 @@ def test_it_refuses_what_it_cannot_do(project: Project, former: str) -> None:
 def test_the_build_keeps_what_a_release_consists_of(project: Project, former: str) -> None:
     found = project.aws.client("s3").list_objects_v2(Bucket=project.bucket, Prefix=f"runs/{former}/release/")["Contents"]
     assert sorted(item["Key"].rpartition("/")[2] for item in found) == [
-        "api.json", "deploy-endpoint.yml", "deploy-model-prd.yml", "endpoint-prd.json"]
+        "api.json", "deploy-endpoint.yml", "deploy-model-prd.yml", "endpoint-prd.json", "monitoring.json", "monitoring.yml"]
 
 
 def test_the_former_run_answers_within_seconds_although_the_alarm_goes_on(
