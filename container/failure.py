@@ -35,7 +35,7 @@ def run_reported(name: str, program: Callable[[], None]) -> int:
 
 def report(reason: str) -> int:
     """Write the reason where training jobs (failure) and processing jobs (message) show it from."""
-    print(reason, file=sys.stderr, flush=True)
+    sys.stderr.write(f"{reason}\n")  # in one write: workers that fail together share the log
     folder = base() / "output"
     try:
         folder.mkdir(parents=True, exist_ok=True)
