@@ -338,6 +338,14 @@ def sample_data(aws: LocalAws, resource: Resource) -> dict[str, Any]:
     return dict.fromkeys(wanted, ANY) | {"KmsKeyArn": found["SSEKMSKeyId"]}
 
 
+def account_settings(aws: LocalAws, resource: Resource) -> dict[str, Any]:
+    groups, wanted = aws.client("logs"), resource.properties
+    found = {name: groups.describe_log_groups(logGroupNamePrefix=name)["logGroups"][0] for name in wanted["LogGroupNames"]}
+    [days] = {group["retentionInDays"] for group in found.values()}
+    return custom(aws, resource) | {"ApiLogsRoleArn": aws.client("apigateway").get_account()["cloudwatchRoleArn"],
+                                    "RetentionInDays": days}
+
+
 def custom(aws: LocalAws, resource: Resource) -> dict[str, Any]:
     called = aws.client("lambda").get_function(FunctionName=resource.properties["ServiceToken"])
     return dict.fromkeys(resource.properties, ANY) | {"ServiceToken": called["Configuration"]["FunctionArn"]}

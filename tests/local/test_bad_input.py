@@ -85,6 +85,7 @@ def test_data_with_one_label_fails_when_it_is_prepared(project: Project) -> None
     assert "PrepareDataFailed" in why and "target churn has 1 label (no)" in why
 
 
+@pytest.mark.slow
 def test_a_job_that_crashes_ends_in_its_fail_state_with_its_last_words(project: Project, stacks: None) -> None:
     run = project.upload(zipped(GOOD | {"hyperparameters.json": '{"max_iter": -3}'}))
     place, why = project.failure(run)
@@ -149,6 +150,7 @@ def test_a_model_below_the_gate_goes_no_further_and_the_message_says_by_how_much
     assert runs["KeyCount"] == 0, "the gate has not passed, so nothing is promoted"
 
 
+@pytest.mark.slow
 def test_a_rejected_model_ends_its_run_with_the_comment(project: Project) -> None:
     run = project.upload(zipped(GOOD))
     project.answer(run, "Rejected", "the price list changes on Monday")

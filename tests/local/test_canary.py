@@ -104,6 +104,7 @@ def test_a_version_that_predicts_otherwise_never_takes_traffic(project: Project,
     assert "predicts otherwise than training did: golden record" in mails(project)
 
 
+@pytest.mark.slow
 def test_an_alarm_during_the_canary_takes_the_traffic_back(project: Project, client: ApiClient, clone: Path) -> None:
     before = client.ask()
     run = released(project, clone, "api/handler.py", "        rows = requests.table", FAILS)

@@ -80,6 +80,7 @@ def test_a_policy_that_cannot_be_is_refused(words: tuple, members: dict, reason:
         check({"BlueGreenUpdatePolicy": policy(*words, **members)}, [VARIANT], config, {})
 
 
+@pytest.mark.slow
 def test_the_variants_must_keep_their_names_and_rolling_updates_are_refused(machine: EndpointMachine) -> None:
     machine.endpoint("named")
     sagemaker = machine.client("sagemaker")
@@ -101,6 +102,7 @@ def chi_square(counts: dict[str, int], new: str, share: float) -> float:
     return (counts[new] - total * share) ** 2 / (total * share * (1 - share))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("percent", [10, 40])
 def test_traffic_follows_the_share_of_the_step(machine: EndpointMachine, alarm: str, percent: int) -> None:
     name = f"shared-{percent}"
@@ -186,6 +188,7 @@ def test_a_model_that_cannot_be_loaded_leaves_the_old_one(machine: EndpointMachi
     assert Callers(machine, "kept").asked(20) == {"kept": 20}
 
 
+@pytest.mark.slow
 def test_the_last_deployment_can_be_retained_and_the_old_fleet_waits_for_its_end(machine: EndpointMachine, alarm: str) -> None:
     machine.endpoint("again")
     for name in ("again-2", "again-3"):
@@ -216,6 +219,7 @@ def stack_status(machine: EndpointMachine) -> str:
     return machine.client("cloudformation").describe_stacks(StackName="stacked")["Stacks"][0]["StackStatus"]
 
 
+@pytest.mark.slow
 def test_a_stack_fails_and_goes_back_with_its_endpoint(machine: EndpointMachine, alarm: str) -> None:
     for name in ("stacked-1", "stacked-2"):
         machine.config(name)
@@ -234,6 +238,7 @@ def test_a_stack_fails_and_goes_back_with_its_endpoint(machine: EndpointMachine,
     assert Callers(machine, "stacked").asked(20) == {"stacked-2": 20}
 
 
+@pytest.mark.slow
 def test_a_machine_killed_in_the_middle_serves_the_old_configuration_when_it_starts(machine: EndpointMachine, alarm: str) -> None:
     machine.endpoint("killed", count=2)
     machine.config("killed-new", count=2)

@@ -12,7 +12,7 @@ from tests.local.api_client import ApiClient
 from tests.local.local_aws import LocalAws
 from tests.local.project_runs import Project, churn, until
 
-pytestmark = pytest.mark.drift
+pytestmark = [pytest.mark.drift, pytest.mark.slow]
 ASKED, LABELLED = 30, 20
 CONFIG = "model/config.yml"
 

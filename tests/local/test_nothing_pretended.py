@@ -67,6 +67,7 @@ READS: dict[str, services.Read] = {
     "AWS::ServiceCatalog::PortfolioPrincipalAssociation": services.principal_of_portfolio,
     "AWS::ServiceCatalog::PortfolioProductAssociation": services.product_in_portfolio,
     "AWS::StepFunctions::StateMachine": services.state_machine,
+    "Custom::AccountSettings": services.account_settings,
     "Custom::Capacity": services.custom,
     "Custom::Proof": services.custom,
     "Custom::SampleData": services.sample_data,

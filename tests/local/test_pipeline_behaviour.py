@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from tests.local.local_aws import LocalAws
 from tests.local.project_runs import Project, churn, until, zipped
 
+pytestmark = pytest.mark.slow
 GOOD = zipped({"churn.csv": "\n".join(churn(3333))})
 CONFIG, NOTES = "model/config.yml", "notes.txt"
 

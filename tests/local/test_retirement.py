@@ -11,6 +11,7 @@ from tests.local.local_aws import LocalAws
 from tests.local.project_runs import Project, churn, until, zipped
 from tests.local.test_first_release import curl
 
+pytestmark = pytest.mark.slow
 GOOD = zipped({"churn.csv": "\n".join(churn(3333))})
 ONE_CUSTOMER = "\n".join(row.rpartition(",")[0] for row in churn(1))
 BAKE_HOURS = 0.01  # of wall time: the stacks' times are no waits, so the clock's speed does not shorten them
