@@ -1,5 +1,6 @@
 """CodeDeploy's hook before a new version takes traffic: the endpoint serves with the live one's capacity, and the version predicts
-what training predicted, in time. Then it starts the requests that accompany the release."""
+what training predicted, in time. Then it starts the requests that accompany the release.
+"""
 
 from __future__ import annotations
 

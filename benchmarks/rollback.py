@@ -17,7 +17,7 @@ import uuid
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import boto3
 
@@ -56,7 +56,7 @@ class Release:
     client: Callable[[str], Any] = boto3.client
     name: str = field(default_factory=lambda: f"rollback-{uuid.uuid4().hex[:8]}")
 
-    def __enter__(self) -> "Release":
+    def __enter__(self) -> Self:
         self.functions, self.deploy, self.alarms, self.iam = map(self.client, ("lambda", "codedeploy", "cloudwatch", "iam"))
         self._functions(self._role("lambda", "logs:*"))
         self._group(self._role("codedeploy", "lambda:*", "cloudwatch:DescribeAlarms"))
@@ -154,7 +154,7 @@ def measure(release: Release) -> Round:
     first = reached(ask, "the first error")
     alarm = reached(asking(release.on_alarm), "the alarm")
     old = reached(asking(lambda: not release.weights()), "the old version alone")
-    if any([ask() for _ in range(SETTLED)]):
+    if any(ask() for _ in range(SETTLED)):
         raise BenchmarkError("the new version answered after the alias had gone back")
     reached(lambda: release.deploy.get_deployment(deploymentId=name)["deploymentInfo"].get("completeTime"), "the end")
     info = release.deploy.get_deployment(deploymentId=name)["deploymentInfo"]

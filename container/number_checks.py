@@ -104,8 +104,8 @@ def _range(column: NumberColumn, reference: NumberReference, rules: Rules) -> Ch
 
 def _values(cells: Cells, column: NumberColumn, reference: NumberReference, rules: Rules) -> Iterator[Check]:
     before, now = reference.present, column.present
-    each = [(Counts(int(count), now, int(known), before), f"{100 * count / now:.3g}% of values are {value:.6g}; "
-             f"of the training data's {100 * known / before:.3g}%.", DRIFT)
+    each = [(Counts(int(count), now, int(known), before), (f"{100 * count / now:.3g}% of values are {value:.6g}; "
+             f"of the training data's {100 * known / before:.3g}%."), DRIFT)
             for value, count, known in zip(reference.values, cells.sample[1::2], reference.counts, strict=True)]
     yield from rules.strongest("value", DRIFT, VALUE, each)
     counts = novelty(int(cells.sample[0::2].sum()), now, reference.counts)

@@ -68,7 +68,7 @@ def _numbers(feature: Mapping[str, Any]) -> NumberReference:
     present = int(found["common"]["num_present"])
     whole = found.get("num_integral", present if feature["inferred_type"] == "Integral" else None)
     counts = np.bincount(places, weights=weights, minlength=len(values))
-    low, high = extremes if extremes else (0.0, 0.0)
+    low, high = extremes or (0.0, 0.0)
     return NumberReference(values, counts, present, int(found["common"]["num_missing"]), low, high, whole)
 
 

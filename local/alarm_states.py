@@ -9,7 +9,7 @@ import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from local import metric_math
@@ -67,7 +67,7 @@ def _received(points: list, wanted: int, missing: int, treatment: str) -> str:
 
 
 def _crossed(alarm: dict, fires: bool, crossing: list, total: int) -> str:
-    shown = ", ".join(f"{value} ({datetime.fromtimestamp(start, timezone.utc):%d/%m/%y %H:%M:%S})"
+    shown = ", ".join(f"{value} ({datetime.fromtimestamp(start, UTC):%d/%m/%y %H:%M:%S})"
                       for _, value, start in crossing)
     wanted = alarm["EvaluationPeriods"]
     needed = alarm.get("DatapointsToAlarm") or wanted
@@ -148,7 +148,7 @@ def interval(alarm: dict) -> int:
 
 
 def _iso(wall: float) -> str:
-    return datetime.fromtimestamp(wall, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "+0000")
+    return datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds").replace("+00:00", "+0000")
 
 
 def told_state(value: str, reason: str, data: Any, since: float) -> dict:

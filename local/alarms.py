@@ -237,7 +237,7 @@ class Alarms:
         for entry in reversed(self._cloudwatch._history_entries()):
             if entry["AlarmName"] == name:
                 told = json.loads(entry["HistoryData"])["newState"]
-                since = datetime.fromisoformat(entry["Timestamp"].replace("Z", "+00:00")).timestamp()
+                since = datetime.fromisoformat(entry["Timestamp"]).timestamp()
                 return alarm_states.told_state(state, told["stateReason"], told.get("stateReasonData"), since)
         return {"value": state}
 

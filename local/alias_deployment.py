@@ -38,7 +38,7 @@ class HaltError(Exception):
         self.status, self.code = status, code
 
 
-class MachineStopped(Exception):  # noqa: N818 (no error of the deployment)
+class MachineStopped(Exception):
     """The machine is going down: its next start settles the deployment."""
 
 

@@ -147,7 +147,7 @@ def _check(machine: Machine, kind: str, phase: str, properties: dict, default_na
             for role, principal in rights.passed_roles(properties):
                 authorize_pass_role(machine, key, role, principal)
     except AccessDeniedError as error:
-        raise AccessDeniedError(f"Resource handler returned message: \"{error}\" (HandlerErrorCode: AccessDenied)") from error
+        raise AccessDeniedError(f'Resource handler returned message: "{error}" (HandlerErrorCode: AccessDenied)') from error
 
 
 def authorize_transform(machine: Machine, name: str) -> None:

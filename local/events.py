@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError, ParamValidationError
@@ -150,7 +150,7 @@ def _may_deliver(machine: Machine, target: dict, rule: dict) -> bool:
             further = publishing(machine, arn) if service == "sns" else ()
             for action, resource in ((RIGHTS[service], arn), *further):
                 authorize(machine, key, action, resource)
-        elif service == "states" or service == "lambda" and not _admitted(machine, arn, rule.get("Arn", ""), principal):
+        elif service == "states" or (service == "lambda" and not _admitted(machine, arn, rule.get("Arn", ""), principal)):
             raise AccessDeniedError(f"{principal} has no role for it, and no policy of the target lets it in")
     except AccessDeniedError as error:
         logger.error("EventBridge could not deliver to %s: %s", arn, error)
@@ -205,7 +205,7 @@ def _mail(machine: Machine, topic_arn: str, message: str, subject: str) -> None:
     addresses = [sub["endpoint"] for sub in topic.get("subscriptions", []) if sub.get("protocol") == "email"]
     if not addresses:
         return
-    s3, now = machine.client("s3"), datetime.now(timezone.utc)
+    s3, now = machine.client("s3"), datetime.now(UTC)
     s3.create_bucket(Bucket=OUTBOX)
     for address in addresses:
         text = f"Date: {now:%a, %d %b %Y %H:%M:%S +0000}\nTo: {address}\nSubject: {subject or 'AWS Notification'}\n" \

@@ -62,9 +62,26 @@ class Gateway:
         """Put our services and repairs at the seams."""
         from ministack.core.iam_actions import SERVICE_TO_IAM_NAMESPACE
 
-        from local import (access_logs, api_metrics, async_invocations, authorization, cloudformation, completion, dashboards,
-                           encryption, events, function_versions, gateway_responses, interrupted_stacks, metrics,
-                           retention, s3_events, sam, schedules, workflow)
+        from local import (
+            access_logs,
+            api_metrics,
+            async_invocations,
+            authorization,
+            cloudformation,
+            completion,
+            dashboards,
+            encryption,
+            events,
+            function_versions,
+            gateway_responses,
+            interrupted_stacks,
+            metrics,
+            retention,
+            s3_events,
+            sam,
+            schedules,
+            workflow,
+        )
         from local.engines import layers
 
         for name, handler in self._handlers.items():

@@ -62,6 +62,7 @@ class Endpoint:
         self._tell(EndpointStatus="InService", FailureReason=reason)
         if old:
             old.retire()
+        return None
 
     def _go_back(self, fresh: Fleet, reason: str) -> None:
         """Take all traffic back to the fleet that served, and end the one that should have."""

@@ -8,7 +8,6 @@ and streams, without their events, are state.
 import copy
 import functools
 import itertools
-import time
 from collections.abc import Iterator
 from typing import Any
 

@@ -21,7 +21,7 @@ OPERATORS: dict[type, Callable[..., Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
     ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Lt: operator.lt, ast.LtE: operator.le,
     ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.USub: operator.neg, ast.UAdd: operator.pos}
-AGGREGATES: dict[str, Callable[..., float]] = {"SUM": lambda values: sum(values), "MAX": max, "MIN": min, "AVG": fmean}
+AGGREGATES: dict[str, Callable[..., float]] = {"SUM": sum, "MAX": max, "MIN": min, "AVG": fmean}
 Find = Callable[..., list[Series]]  # what SEARCH's arguments find
 LARGEST = 10  # metrics of one alarm
 

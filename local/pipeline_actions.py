@@ -7,7 +7,7 @@ import uuid
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from local.pipeline_action import Action, ActionError
@@ -180,7 +180,7 @@ def _question(action: Action, token: str, expires: float) -> dict[str, Any]:
     pipeline, region = action.pipeline["name"], action.machine.region
     page = f"{CONSOLE}/codepipeline/home?region={region}#/view/{pipeline}"
     approval = {"pipelineName": pipeline, "stageName": action.stage, "actionName": action.name, "token": token,
-                "expires": datetime.fromtimestamp(expires, timezone.utc).strftime("%Y-%m-%dT%H:%MZ"),
+                "expires": datetime.fromtimestamp(expires, UTC).strftime("%Y-%m-%dT%H:%MZ"),
                 "externalEntityLink": action.configuration.get("ExternalEntityLink"),
                 "approvalReviewLink": f"{page}/{action.stage}/{action.name}/approve/{token}",
                 "customData": action.configuration.get("CustomData")}

@@ -6,7 +6,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from local.machine import Machine
@@ -18,7 +18,7 @@ RUNNING = ("InProgress", "Stopping")
 
 def iso(seconds: float) -> str:
     """Return a time stamp as AWS's events write it."""
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Records:
@@ -67,6 +67,7 @@ class Records:
                 self.end(other["pipelineExecutionId"], "Superseded", by=execution_id)
             with self.change(self.pipelines, execution["pipelineName"]) as pipeline:
                 pipeline["stages"].setdefault(stage, {})["waiting"] = execution_id
+        return None
 
     def enter(self, execution_id: str, stage: str, event: str = "STARTED") -> None:
         """Put an execution inside a stage."""
@@ -115,6 +116,7 @@ class Records:
             if inside:
                 return self.leave(execution_id, inside[0], "Stopped")
             self.end(execution_id, "Stopped")
+        return None
 
     def end_action(self, action_id: str, status: str, error: dict | None = None, variables: dict | None = None) -> None:
         """Give an action execution its last status, unless it has one."""

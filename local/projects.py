@@ -98,6 +98,7 @@ class Projects:
         product = {"ProvisionedProductId": record["ProvisionedProductId"]}
         self._collection.change(name, ServiceCatalogProvisionedProductDetails=product, _Record=record["RecordId"])
         self._start(name, verb)
+        return None
 
     def _start(self, name: str, verb: str) -> None:
         threading.Thread(target=self._follow, args=(name, verb), name=f"project {name}", daemon=True).start()
@@ -108,11 +109,12 @@ class Projects:
         try:
             while (record := catalog.describe_record(Id=record_id)["RecordDetail"])["Status"] in RUNNING:
                 if self._machine.stopping.wait(POLL_SECONDS):
-                    return
+                    return None
         except (ClientError, BotoCoreError) as error:
             return self._end(name, f"{verb}Failed", str(error))
         reasons = "; ".join(error.get("Description", "") for error in record.get("RecordErrors", []))
         self._end(name, f"{verb}{'Completed' if record['Status'] == 'SUCCEEDED' else 'Failed'}", reasons)
+        return None
 
     def _end(self, name: str, status: str, message: str) -> None:
         if not self._machine.stopping.is_set():

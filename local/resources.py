@@ -60,7 +60,7 @@ class Collection:
         with self.machine.store.lock:
             if name.lower() in self._table:
                 raise ServiceError(self.kind.in_use, f"Cannot create already existing {self._words} "
-                                   f"\"{self.arn(name)}\": {self.kind.name} must be unique within an AWS "
+                                   f'"{self.arn(name)}": {self.kind.name} must be unique within an AWS '
                                    f"account and region, and {name} already exists.")
             document = {key: value for key, value in request.items() if key != "Tags"}
             self._table[name.lower()] = document | {self.kind.arn_member: self.arn(name), "CreationTime": now,
@@ -73,7 +73,7 @@ class Collection:
         try:
             return self._table[name.lower()]
         except KeyError:
-            raise ServiceError(self.kind.missing, f"Could not find {self._words} \"{self.arn(name)}\".") from None
+            raise ServiceError(self.kind.missing, f'Could not find {self._words} "{self.arn(name)}".') from None
 
     def change(self, name: str, **members: Any) -> dict:
         """Change members of a resource, announce a new status, and return it as it is now."""

@@ -93,4 +93,4 @@ def archives() -> None:
 
 
 def _seconds(stamp: str | float) -> float:
-    return datetime.fromisoformat(stamp.replace("Z", "+00:00")).timestamp() if isinstance(stamp, str) else float(stamp)
+    return datetime.fromisoformat(stamp).timestamp() if isinstance(stamp, str) else float(stamp)

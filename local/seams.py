@@ -6,8 +6,8 @@ The version is pinned exactly; this list is what to look at when the pin moves.
 import importlib
 
 from local.access_logs import SEAMS as ACCESS_LOG_SEAMS
-from local.alias_shift import SEAMS as SHIFT_SEAMS
 from local.alarms import SEAMS as ALARM_SEAMS
+from local.alias_shift import SEAMS as SHIFT_SEAMS
 from local.api_metrics import SEAMS as API_SEAMS
 from local.async_invocations import SEAMS as ASYNC_SEAMS
 from local.dashboards import SEAMS as DASHBOARD_SEAMS

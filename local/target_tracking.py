@@ -120,13 +120,14 @@ class Scaler:
         found = self._machine.store.table("sagemaker-endpoint").get(endpoint.lower())
         shown = next((each for each in (found or {}).get("ProductionVariants", []) if each["VariantName"] == variant), None)
         if found is None or shown is None or found["EndpointStatus"] != "InService":
-            return
+            return None
         # SageMaker itself measures 0 where nobody asks, so that silence scales in.
         self._machine.metrics.record("AWS/SageMaker", [_dimensions(target["ResourceId"])],
                                      {"InvocationsPerInstance": (0.0, "None")})
         if "activity" in target:
             return self._close(key, target, found, shown)
         self._scale(key, target, shown["DesiredInstanceCount"])
+        return None
 
     def _scale(self, key: str, target: dict, count: int) -> None:
         """Change the count where the policies ask for it and no cooldown is in effect."""

@@ -8,7 +8,6 @@ from pathlib import Path, PurePosixPath
 
 from botocore.client import BaseClient
 
-
 Window = tuple[int, int]  # wall seconds: from the first on, before the second
 
 
@@ -44,9 +43,9 @@ class Transfer:
         prefix = split(uri)[1]
         found = {key: _relative(key, prefix) for key in self._keys(uri, window)}
         if not found:
-            raise TransferError(f"No S3 objects found under S3 URL \"{uri}\" given in input data source. Please ensure "
+            raise TransferError(f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure '
                                 "that the bucket exists in the selected region, that objects exist under that S3 "
-                                "prefix, and that the role has \"s3:ListBucket\" permissions on it.")
+                                'prefix, and that the role has "s3:ListBucket" permissions on it.')
         return found
 
     def read(self, uri: str) -> bytes:
@@ -70,7 +69,7 @@ class Transfer:
             first, *names = json.loads(self.read(uri))
             prefix = first["prefix"]
         except (ValueError, TypeError, KeyError):
-            raise TransferError(f"The manifest {uri} is not a JSON list whose first element is {{\"prefix\": \"s3://...\"}}."
+            raise TransferError(f'The manifest {uri} is not a JSON list whose first element is {{"prefix": "s3://..."}}.'
                                 ) from None
         if not prefix.startswith("s3://") or not names or not all(name and isinstance(name, str) for name in names):
             raise TransferError(f"The manifest {uri} must name a prefix that starts with s3://, then at least one object.")

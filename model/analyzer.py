@@ -19,5 +19,5 @@ def image(config: dict[str, Any], environment: Mapping[str, str]) -> str:
     try:
         return str(image_uris.retrieve("model-monitor", region))
     except ValueError as error:
-        raise BuildError(f"model/config.yml: monitoring.engine is \"model-monitor\", which AWS does not offer in {region} ({error}); "
+        raise BuildError(f'model/config.yml: monitoring.engine is "model-monitor", which AWS does not offer in {region} ({error}); '
                          "allowed there: own") from error

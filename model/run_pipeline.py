@@ -23,8 +23,8 @@ if not __package__:  # run as a file, Python looks for modules beside it; ours a
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from model import config as configuration
 from model import analyzer, data_source, images, learning, live_run, parameters, settings, storage, workflow_input
+from model import config as configuration
 from model.errors import BuildError
 
 BUILD = Path("build")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from model import jobs
-from model.states import (Catch, CausedFail, Chain, Choice, ChoiceRule, Graph, Retry, SelectingParallel, SelectingTask, State)
+from model.states import Catch, CausedFail, Chain, Choice, ChoiceRule, Graph, Retry, SelectingParallel, SelectingTask, State
 
 # Step Functions gives a throttled call the generic name AmazonSageMakerException, which other refusals
 # share: these are tried again, too. It costs 35 s before a wrong request fails.

@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Self
 
 from project_api import Api
 
@@ -33,7 +34,7 @@ class Traffic:
         self._ended = threading.Event()
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(THREADS)]
 
-    def __enter__(self) -> "Traffic":
+    def __enter__(self) -> Self:
         self._started = time.monotonic()
         for thread in self._threads:
             thread.start()

@@ -8,7 +8,7 @@ release under way changes nothing. Nothing is kept but the look's own files, so 
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import project
@@ -21,7 +21,7 @@ class EndpointGone(Exception):
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Take Execution, the state machine's; return the look, or Captures 0 and Why there is nothing to look at."""
-    look = Look.of(project.settings(), datetime.now(timezone.utc).replace(microsecond=0))
+    look = Look.of(project.settings(), datetime.now(UTC).replace(microsecond=0))
     if other := project.earlier_execution(look.project.state_machine, event["Execution"]):
         return nothing(f"the look {other} is still under way; the next one reads what this one would have")
     made = project.model_made(look.project.endpoint)

@@ -21,7 +21,6 @@ from findings import Findings, of_analyzer, of_monitor
 from metrics import NAMESPACE, batches, metrics
 
 
-
 class LookFailed(Exception):
     """The job of a look has no findings; the message says why."""
 

@@ -8,13 +8,13 @@ again. Each call judges anew, so events may come twice and in any order. It cost
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import project
 from verdict import BUSY, NEVER_MADE, Ended, Stack, is_endpoint, is_release, needed, stays
 
-START = datetime.min.replace(tzinfo=timezone.utc)
+START = datetime.min.replace(tzinfo=UTC)
 
 
 class StackInProgress(Exception):

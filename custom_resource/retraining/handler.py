@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlparse
 
@@ -40,7 +40,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def facts(pipeline: str, bucket: str, starts: list[project.Start]) -> Facts:
     """Return what is known of runs and data now."""
     last = starts[-1].run if starts else ""
-    return Facts(datetime.now(timezone.utc), project.active(pipeline), project.waiting(pipeline), [start.time for start in starts],
+    return Facts(datetime.now(UTC), project.active(pipeline), project.waiting(pipeline), [start.time for start in starts],
                  trained(bucket, project.setting("RUN_ID"), last))
 
 

@@ -27,7 +27,7 @@ def parsed(answers: str) -> list[dict[str, Any]]:
         found = [json.loads(line) for line in answers.splitlines() if line.strip()]
     except json.JSONDecodeError as error:
         raise RecordsMismatch(f"the transform's answer is not JSON lines: {error}; it starts with {answers[:80]!r}") from error
-    return [prediction for item in found for prediction in (item["predictions"] if "predictions" in item else [item])]
+    return [prediction for item in found for prediction in (item.get("predictions", [item]))]
 
 
 def plain(text: str | None) -> str | int | float | None:

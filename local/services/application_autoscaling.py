@@ -84,7 +84,7 @@ class ApplicationAutoScaling(Service):
         found = self.machine.store.table("sagemaker-endpoint").get(name.lower())
         variants = [each["VariantName"] for each in (found or {}).get("ProductionVariants", [])]
         if variant not in variants:
-            what = f"Could not find endpoint \"{name}\"" if found is None else f"Endpoint {name} has no variant {variant}"
+            what = f'Could not find endpoint "{name}"' if found is None else f"Endpoint {name} has no variant {variant}"
             raise ServiceError("ValidationException", f"{what} (resource ID {resource}). Register it once it is InService.")
 
     def _ensure_role(self, call: Call) -> None:

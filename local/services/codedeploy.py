@@ -221,7 +221,7 @@ class CodeDeploy(Service):
 
     def get_deployment(self, request: dict, call: Call) -> dict:
         document = self._deployment(request)
-        counts = {status: 0 for status in ("Pending", "InProgress", "Succeeded", "Failed", "Skipped", "Ready")}
+        counts = dict.fromkeys(("Pending", "InProgress", "Succeeded", "Failed", "Skipped", "Ready"), 0)
         counts[TARGET_STATUS.get(document["status"], document["status"])] = 1
         return {"deploymentInfo": document | {"deploymentOverview": counts}}
 

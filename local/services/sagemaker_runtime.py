@@ -74,7 +74,7 @@ class SageMakerRuntime(Service):
         side = "client" if 400 <= fault.status < 500 else "server"
         group = self.machine.arn("logs", f"log-group:/aws/sagemaker/Endpoints/{endpoint}")
         body = {"ErrorCode": f"{'CLIENT' if side == 'client' else 'SERVER'}_ERROR_FROM_MODEL", "LogStreamArn": group,
-                "Message": f"Received {side} error ({fault.status}) from primary with message \"{fault.message}\". "
+                "Message": f'Received {side} error ({fault.status}) from primary with message "{fault.message}". '
                            f"See the log group /aws/sagemaker/Endpoints/{endpoint} in account "
                            f"{self.machine.account_id} for more information.",
                 "OriginalMessage": fault.message, "OriginalStatusCode": fault.status}

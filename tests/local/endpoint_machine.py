@@ -38,7 +38,7 @@ WORKDIR /opt/program
 COPY program.py ./
 ENTRYPOINT ["python", "/opt/program/program.py"]
 """
-PROGRAM = '''
+PROGRAM = """
 import os, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -77,7 +77,7 @@ class Server(ThreadingHTTPServer):
 
 
 Server((os.environ["SAGEMAKER_BIND_TO_HOST"], int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).serve_forever()
-'''
+"""
 
 
 def until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:

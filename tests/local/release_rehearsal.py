@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tests.local.api_client import ApiClient
 from tests.local.local_aws import ROOT
@@ -34,7 +34,7 @@ class Customers:
         self.seen: list[tuple[float, str]] = []
         self._threads = [threading.Thread(target=self._ask, daemon=True) for _ in range(CUSTOMERS)]
 
-    def __enter__(self) -> Customers:
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self

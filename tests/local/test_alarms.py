@@ -75,17 +75,17 @@ def test_a_value_at_the_threshold(comparison: str, fires: str) -> None:
 
 
 @pytest.mark.parametrize(("data", "more", "reason"), [
-    ("- - X", {}, "Threshold Crossed: 1 out of the last 1 datapoints [2.0 (21/11/25 10:02:00)] was greater than the"
-                  " threshold (1.0) (minimum 1 datapoint for OK -> ALARM transition)."),
+    ("- - X", {}, ("Threshold Crossed: 1 out of the last 1 datapoints [2.0 (21/11/25 10:02:00)] was greater than the"
+                  " threshold (1.0) (minimum 1 datapoint for OK -> ALARM transition).")),
     ("0 0 X", {"EvaluationPeriods": 3, "DatapointsToAlarm": 2},
-     "Threshold Crossed: 2 out of the last 3 datapoints [0.0 (21/11/25 10:01:00), 0.0 (21/11/25 10:00:00)] were not"
-     " greater than the threshold (1.0) (minimum 2 datapoints for ALARM -> OK transition)."),
+     ("Threshold Crossed: 2 out of the last 3 datapoints [0.0 (21/11/25 10:01:00), 0.0 (21/11/25 10:00:00)] were not"
+     " greater than the threshold (1.0) (minimum 2 datapoints for ALARM -> OK transition).")),
     ("- - -", {}, "Insufficient Data: 1 datapoint was unknown."),
-    ("- - -", {"TreatMissingData": "notBreaching"}, "Threshold Crossed: no datapoints were received for 1 period and"
-                                                    " 1 missing datapoint was treated as [NonBreaching]."),
+    ("- - -", {"TreatMissingData": "notBreaching"}, ("Threshold Crossed: no datapoints were received for 1 period and"
+                                                    " 1 missing datapoint was treated as [NonBreaching].")),
     ("- - 0", {"EvaluationPeriods": 3, "DatapointsToAlarm": 2, "TreatMissingData": "breaching"},
-     "Threshold Crossed: 1 datapoint was received for 3 periods and 2 missing datapoints were treated as"
-     " [Breaching].")])
+     ("Threshold Crossed: 1 datapoint was received for 3 periods and 2 missing datapoints were treated as"
+     " [Breaching]."))])
 def test_the_reason_reads_as_awss(data: str, more: dict, reason: str) -> None:
     assert verdict(data, **more).reason == reason
 

@@ -100,7 +100,7 @@ def test_a_job_out_of_time_is_stopped_and_ends_in_its_fail_state(project: Projec
     states = project.aws.client("stepfunctions")
     [machine] = [found["stateMachineArn"] for found in states.list_state_machines()["stateMachines"]
                  if found["name"] == f"{project.name}-workflow"]
-    done = [run for run in states.list_executions(stateMachineArn=machine, statusFilter="SUCCEEDED")["executions"]][0]
+    done = next(iter(states.list_executions(stateMachineArn=machine, statusFilter="SUCCEEDED")["executions"]))
     given = json.loads(states.describe_execution(executionArn=done["executionArn"])["input"])
     given["Training"]["StoppingCondition"] = {"MaxRuntimeInSeconds": 1}
     given["HyperParameters"] |= {"max_iter": "5000", "early_stopping": "false"}

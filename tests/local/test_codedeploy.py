@@ -1,15 +1,14 @@
 """CodeDeploy's deployments of a Lambda alias, with an alias, alarms and topics that a test steers."""
 
 import json
-import threading
 
 import pytest
-from botocore.exceptions import ClientError
 
 from local.alias_traffic import PREDEFINED, steps
 from local.functions import choose_version
 from local.service import ServiceError
-from tests.local.deployment_bench import EVENTS, ROLE, SECONDS, SLOW, TRIGGERS, Bench, Cloud, appspec
+from tests.local.deployment_bench import ROLE, SLOW, TRIGGERS, Bench, appspec
+
 
 @pytest.fixture
 def bench(tmp_path):

@@ -27,7 +27,7 @@ SERVER = Path(__file__).with_name("functions_server.py")
 TRUST = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"},
                                                  "Action": "sts:AssumeRole"}]}
 IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/models"
-CODE = '''
+CODE = """
 import json, os, subprocess, sys, time
 import boto3
 
@@ -50,7 +50,7 @@ def write(context):
 def again(context, name):
     payload = json.dumps({"do": "again", "name": name})
     return boto3.client("lambda").invoke(FunctionName=name, InvocationType="Event", Payload=payload)["StatusCode"]
-'''
+"""
 
 # What Lambda asks of the role of a function in a network, and EFS of one that mounts.
 NETWORK = ("ec2:*", "elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite")

@@ -14,7 +14,7 @@ from local import gateway_responses
 from tests.local.local_aws import LocalAws
 from tests.local.project_runs import until
 
-FUNCTION = '''
+FUNCTION = """
 import time
 def handler(event, context):
     do = event["headers"].get("x-do", "")
@@ -25,7 +25,7 @@ def handler(event, context):
     if do == "own":
         return {"statusCode": 503, "body": "the function's own"}
     return {"statusCode": 200, "body": event["requestContext"]["requestId"]}
-'''
+"""
 ERROR = '{"error": $context.error.messageString, "type": "$context.error.responseType", "requestId": "$context.requestId"}'
 FALLBACK = {"responseTemplates": {"application/json": ERROR},
             "responseParameters": {"gatewayresponse.header.X-Request-Id": "context.requestId",

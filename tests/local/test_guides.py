@@ -40,7 +40,7 @@ while [[ $(status) == InProgress || $(status) == Stopping ]]; do sleep 1; done
 }
 
 
-@pytest.fixture()
+@pytest.fixture
 def machine(tmp_path: Path) -> Iterator[LocalAws]:
     """A machine of its own: the guides' names are those of everybody who reads them."""
     made = LocalAws(free_port(), tmp_path / "data")

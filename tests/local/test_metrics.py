@@ -126,7 +126,7 @@ def test_what_is_saved_is_there_after_a_restart(metrics: Metrics, tmp_path: Path
     metrics.save()
     cloudwatch.reset()
     again = Metrics(metrics._machine)
-    for namespace, name, dimensions, point in again._journal.read():
+    for namespace, name, dimensions, _point in again._journal.read():
         assert (namespace, name, dimensions) == ("AWS/Test", "Latency", {"Api": "a"})
     again.install()
     assert (statistic("Sum"), statistic("p50")) == (5050, 50.5)

@@ -120,7 +120,7 @@ def test_a_value_that_is_not_the_templates_is_seen(aws: LocalAws, first_release:
 
 # ---------------------------------------------------------------------- what is missing fails
 
-@pytest.fixture()
+@pytest.fixture
 def unknown_model(aws: LocalAws, first_release: dict) -> Iterator[str]:
     """A model like the one in production, but of an image that nobody pushed."""
     sagemaker = aws.client("sagemaker")

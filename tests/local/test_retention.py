@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -90,7 +90,7 @@ def test_events_of_a_deleted_stream_do_not_come_back_with_another_of_its_name(lo
 
 
 def execution(name: str, stopped: float | None) -> None:
-    stamp = None if stopped is None else datetime.fromtimestamp(stopped, timezone.utc).isoformat().replace("+00:00", "Z")
+    stamp = None if stopped is None else datetime.fromtimestamp(stopped, UTC).isoformat().replace("+00:00", "Z")
     stepfunctions._executions[name] = {"stateMachineArn": "machine", "stopDate": stamp}
 
 
@@ -122,7 +122,7 @@ def test_events_of_a_deleted_stack_go_after_90_days(machine: Machine, monkeypatc
     now = time.time()
     for stack, status, age in (
             ("gone", "DELETE_COMPLETE", 1.6), ("deleted", "DELETE_COMPLETE", 1.4), ("there", "CREATE_COMPLETE", 9)):
-        stamp = datetime.fromtimestamp(now - age * DAY, timezone.utc).isoformat().replace("+00:00", "Z")
+        stamp = datetime.fromtimestamp(now - age * DAY, UTC).isoformat().replace("+00:00", "Z")
         cloudformation._stack_events[stack] = 3 * [
             {"StackId": stack, "PhysicalResourceId": stack, "ResourceStatus": status, "Timestamp": stamp}]
     retention.stack_events(machine, now)

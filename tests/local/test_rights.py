@@ -89,7 +89,7 @@ def refusal(name: str, suffix: str, action: str) -> re.Pattern[str]:
     return re.compile(rf"assumed-role/{name}-{suffix}/\S+ is not authorized to perform: {words}")
 
 
-@pytest.fixture()
+@pytest.fixture
 def speechless_api(aws: LocalAws, first_release: dict) -> Iterator[str]:
     """The first release's project, whose API may not ask the endpoint for the time of a test."""
     iam, name = aws.client("iam"), first_release["name"]

@@ -1,5 +1,6 @@
 """The dashboard shows what something emits: every metric of every widget stands in a table of what AWS measures for the
-resources of the templates, or is published by the project's own code, found by reading that code."""
+resources of the templates, or is published by the project's own code, found by reading that code.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +98,7 @@ def emitted(shown: Metric, kinds: set[str]) -> bool:
     """Return whether something of the project emits a metric."""
     kind, names = EMITTED_BY_AWS.get(shown.kind, ("", set()))
     ours = {shown.namespace, shown.name, *shown.kind[1]}
-    return kind in kinds and shown.name in names or any(ours <= texts for texts in published())
+    return (kind in kinds and shown.name in names) or any(ours <= texts for texts in published())
 
 
 KINDS = {item["Type"] for found in (expanded(API)["Resources"], resources(ENDPOINT)) for item in found.values()}

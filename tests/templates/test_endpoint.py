@@ -57,7 +57,7 @@ def test_an_endpoint_that_stays_moves_under_guard_of_its_alarms(kind: str, sizes
     config = made(STAYING | {"GuardType": kind})["Endpoint"]["Properties"]["DeploymentConfig"]
     routing = config["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]
     assert (routing["Type"], routing["WaitIntervalInSeconds"]) == (kind, "300")
-    assert {name: routing[name] for name in sizes} == dict.fromkeys(sizes, {"Type": "CAPACITY_PERCENT", "Value": "20"})
+    assert {name: routing[name] for name in sizes} == {key: {"Type": "CAPACITY_PERCENT", "Value": "20"} for key in sizes}
     assert set(routing) == {"Type", "WaitIntervalInSeconds"} | sizes
     assert config["AutoRollbackConfiguration"]["Alarms"] == [{"AlarmName": "EndpointFaultsAlarm"}, {"AlarmName": "EndpointLatencyAlarm"}]
 

@@ -119,7 +119,7 @@ def test_the_key_policy_names_every_service_that_uses_the_key_in_its_own_name() 
 
 
 def test_every_role_that_touches_the_bucket_may_use_the_key() -> None:
-    for name, key, role in roles():
+    for _name, key, role in roles():
         actions = [action for statement in statements(role) for action in listed(statement["Action"])]
         if key != LAUNCH and "s3:GetObject" in actions:
             assert "kms:Decrypt" in actions, key

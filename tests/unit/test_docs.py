@@ -14,7 +14,7 @@ from awscli.clidriver import create_clidriver
 
 ROOT = Path(__file__).parents[2]
 SKIPPED = {"build", ".venv", ".git", ".pytest_cache", "node_modules"}
-DOCUMENTS = sorted(path for path in ROOT.rglob("*.md") if not SKIPPED & {part for part in path.relative_to(ROOT).parts})
+DOCUMENTS = sorted(path for path in ROOT.rglob("*.md") if not SKIPPED & set(path.relative_to(ROOT).parts))
 GUIDES = [path for path in DOCUMENTS if path.parent == ROOT / "docs"] + [ROOT / "README.md"]
 TEMPLATES = [ROOT / "studio.yml", ROOT / "pipeline.yml", *sorted((ROOT / "assets").glob("*.yml"))]
 RUN_FILES = {"model/model.tar.gz", "data/schema/schema.json", "data/captured.json"}  # below runs/X/ of a project's bucket, where folders are called as ours are

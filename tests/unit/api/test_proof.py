@@ -112,8 +112,8 @@ def test_an_endpoint_that_predicts_as_training_did_is_proven(prove: Any, kind: s
 def test_an_endpoint_that_predicts_otherwise_fails_with_the_first_difference(prove: Any) -> None:
     prove.cloud.keeps(RECORDS)
     prove.cloud.endpoint_predicts(OTHERS)
-    assert prove(OF_ENDPOINT) == ("FAILED", f"endpoint {ENDPOINT} predicts otherwise than training did: golden record 2: "
-                                  '{"label": "no", "probability": 0.4} instead of {"label": "yes", "probability": 0.75}')
+    assert prove(OF_ENDPOINT) == ("FAILED", (f"endpoint {ENDPOINT} predicts otherwise than training did: golden record 2: "
+                                  '{"label": "no", "probability": 0.4} instead of {"label": "yes", "probability": 0.75}'))
 
 
 @pytest.mark.parametrize("code", ["ModelError", "ThrottlingException", "ServiceUnavailable", "ModelNotReadyException", "InternalFailure"])

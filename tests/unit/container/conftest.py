@@ -50,5 +50,5 @@ def churn(tmp_path_factory: pytest.TempPathFactory, churn_rows: list[list[str]])
     job.data(churn_rows[: SAMPLE_ROWS + 1])
     job.config(CHURN)
     job.hyperparameters(estimator="HistGradientBoosting")
-    run_all(job, lambda *arguments: job.run(*arguments))
+    run_all(job, job.run)
     return job

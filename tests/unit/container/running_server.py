@@ -10,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import pytest
 from image_jobs import ROOT
@@ -37,7 +38,7 @@ class RunningServer:
         if nginx is False:
             self._environment["PATH"] = str(folder)
 
-    def __enter__(self) -> "RunningServer":
+    def __enter__(self) -> Self:
         """Start it and wait until it answers its health check."""
         with self.log.open("w") as log:
             started = time.monotonic()

@@ -47,8 +47,8 @@ def test_four_hooks_need_nothing_of_ours(tmp_path):
 @pytest.mark.parametrize(("text", "expected"), [
     ("def predict_fn(rows, model):\n    return 1 - model.scores(rows)\n", "yes"),
     ("def output_fn(scores, accept):\n    return str(len(scores))\n", "1"),
-    ("import numpy as np\nclass Model:\n    def predict_proba(self, rows):\n        return np.array([[0.2, 0.8]] * len(rows))\n"
-     "def model_fn(folder):\n    return Model()\n", "0.8"),
+    (("import numpy as np\nclass Model:\n    def predict_proba(self, rows):\n        return np.array([[0.2, 0.8]] * len(rows))\n"
+     "def model_fn(folder):\n    return Model()\n"), "0.8"),
 ])
 def test_one_hook_works_with_the_other_defaults(churn: Job, tmp_path, text, expected):
     golden = (churn.outputs / "golden" / "golden.csv").read_text().splitlines()[1]

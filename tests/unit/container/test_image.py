@@ -152,8 +152,8 @@ def calls(tmp_path, monkeypatch):
 def test_build_asks_for_one_target_without_attestations(calls):
     assert run_script("build_image.sh", "api", "host/name:tag").returncode == 0
     assert calls.read_text().splitlines() == [
-        "docker version", "docker build --provenance=false --sbom=false --platform linux/amd64 --target api "
-        "--file container/Dockerfile --tag host/name:tag ."]
+        "docker version", ("docker build --provenance=false --sbom=false --platform linux/amd64 --target api "
+        "--file container/Dockerfile --tag host/name:tag .")]
 
 
 def test_build_takes_podman_where_no_daemon_answers(calls):

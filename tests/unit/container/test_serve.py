@@ -84,7 +84,7 @@ def test_chunked_gzip_and_a_body_of_the_largest_size_are_read(port, churn: Job):
     assert ask(port, "POST", "/invocations", gzip.compress(body), **packed).text == expected
     assert ask(port, "POST", "/invocations", iter([body[:100], body[100:]])).text == expected
     assert ask(port, "POST", "/invocations", gzip.compress(b"1" * (6 << 20) + b"1"), **packed).status == 413
-    header, *rows = body.splitlines()
+    _header, *rows = body.splitlines()
     large = b"\n".join(rows * (((6 << 20) - 10_000) // len(body)))
     assert len(json.loads(ask(port, "POST", "/invocations", large).text)["predictions"]) == large.count(b"\n") + 1
 

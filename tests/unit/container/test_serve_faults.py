@@ -11,7 +11,6 @@ import pytest
 from image_jobs import Job
 from running_server import RunningServer, wait_for
 
-
 COMMAND = (sys.executable, "-m", "container", "serve")  # as in the image: warnings are not its log
 
 

@@ -249,7 +249,7 @@ def listener() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     received: list[dict[str, Any]] = []
 
     class Receiver(BaseHTTPRequestHandler):
-        def do_PUT(self) -> None:  # noqa: N802
+        def do_PUT(self) -> None:
             content = self.rfile.read(int(self.headers["Content-Length"]))
             received.append({"body": json.loads(content), "type": self.headers["Content-Type"]})
             self.send_response(503 if len(received) == 1 else 200)

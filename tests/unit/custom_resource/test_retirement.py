@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 PREFIX = "mlops-churn-p-abc123def456"
 ROLE = f"arn:aws:iam::123456789012:role/{PREFIX}-deploy"
 OLD, NEW, OTHER = (f"{letter * 8}-0000-4000-8000-000000000000" for letter in "abc")
-ENDED = datetime(2026, 11, 20, 12, tzinfo=timezone.utc)  # the event's time
+ENDED = datetime(2026, 11, 20, 12, tzinfo=UTC)  # the event's time
 
 
 def stack(run: str, stage: str = "prd") -> str:

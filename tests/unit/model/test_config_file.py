@@ -86,8 +86,8 @@ def test_what_is_not_captured_cannot_be_learned(tmp_path: Path) -> None:
     ({"percent": 60}, "release.percent is 60; allowed with strategy endpoint and guard canary: 1 to 50"),
     ({"guard": "linear", "percent": 9}, "release.percent is 9; allowed with strategy endpoint and guard linear: 10 to 50"),
     ({"minutes": 61}, "release.minutes is 61; allowed with strategy endpoint: 1 to 60"),
-    ({"guard": "linear", "minutes": 60}, "release.percent, release.minutes and release.watch_minutes are 10, 60 and 10: 10 steps of 60 minutes; "
-     "allowed with strategy endpoint: 360 minutes together"),
+    ({"guard": "linear", "minutes": 60}, ("release.percent, release.minutes and release.watch_minutes are 10, 60 and 10: 10 steps of 60 minutes; "
+     "allowed with strategy endpoint: 360 minutes together")),
     ({"guard": "linear", "watch_minutes": 37}, "10 steps of 37 minutes; allowed with strategy endpoint: 360 minutes together"),
 ])
 def test_what_only_an_endpoints_guard_refuses_is_refused_with_it_alone(tmp_path: Path, change: dict[str, Any], message: str) -> None:
@@ -110,8 +110,8 @@ def test_a_release_may_take_as_long_as_cloudformation_waits(tmp_path: Path, chan
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    ({"minutes": 101}, "release.percent, release.minutes and release.watch_minutes are 10, 101 and 10: 1 x 101 minutes and the watch are 111; "
-     "allowed with strategy canary: 110 minutes together"),
+    ({"minutes": 101}, ("release.percent, release.minutes and release.watch_minutes are 10, 101 and 10: 1 x 101 minutes and the watch are 111; "
+     "allowed with strategy canary: 110 minutes together")),
     ({"strategy": "linear", "minutes": 10, "watch_minutes": 11}, "10 x 10 minutes and the watch are 111; allowed with strategy linear: 110"),
     ({"strategy": "linear", "percent": 30, "minutes": 26}, "4 x 26 minutes and the watch are 114; allowed with strategy linear: 110"),
 ])

@@ -66,7 +66,7 @@ def bucket(s3: Any, project: Settings) -> Bucket:
 def test_labelled_requests_become_rows_of_the_training_data(bucket: Bucket) -> None:
     bucket.captured(capture("one", [["a", 10], ["b", None]], ["plan", "minutes"]), capture("two", [[30.5, "c"]]), capture("three", [[1, "d"]]))
     bucket.labelled(truth("one", "yes\nno"), truth("two", "no"))
-    settings, learned = bucket.learn()
+    _settings, learned = bucket.learn()
     assert bucket.rows() == [COLUMNS, ["", "a", "10", "yes"], ["", "b", "", "no"], ["", "c", "30.5", "no"]]
     assert (learned.rows, learned.requests, dict(learned.left_out)) == (3, 2, {})
 

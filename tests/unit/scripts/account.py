@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -132,7 +132,7 @@ class Account:
     def describe_stack_events(self, StackName: str) -> dict[str, Any]:  # noqa: N803
         def event(resource: str, status: str, reason: str = "") -> dict[str, Any]:
             return {"LogicalResourceId": resource, "ResourceStatus": status, "ResourceStatusReason": reason,
-                    "Timestamp": datetime.now(timezone.utc)}
+                    "Timestamp": datetime.now(UTC)}
 
         return {"StackEvents": [
             event(StackName, "UPDATE_ROLLBACK_COMPLETE"), event("Later", "UPDATE_FAILED", "cancelled"),

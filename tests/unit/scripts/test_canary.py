@@ -1,6 +1,7 @@
 """Each version's share is what the answers say: nothing is computed from weights, and no answer is lost."""
 
 import pytest
+
 from canary import Canary, line, points, share
 from traffic import Answer
 

@@ -4,8 +4,9 @@ import json
 from argparse import Namespace
 from pathlib import Path
 
-import demo
 import pytest
+
+import demo
 import second_release
 from narration import DemoError, Steps
 from project_api import ApiError
@@ -14,7 +15,7 @@ from traffic import Answer
 OLD, NEW = "11111111-old", "22222222-new"
 
 
-@pytest.fixture()
+@pytest.fixture
 def ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Run the demo with a story that ends in one way; return its exit status and its report."""
     def run(error: BaseException | None) -> tuple[int, dict]:

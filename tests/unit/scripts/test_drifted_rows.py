@@ -3,8 +3,9 @@
 import itertools
 import statistics
 
-import drifted_rows
 import pytest
+
+import drifted_rows
 from drifted_rows import DriftError, Table
 
 CSV = "minutes,plan\n" + "".join(f"{number}.5,{'yes' if number % 4 else 'no'}\n" for number in range(100))

@@ -4,14 +4,15 @@ import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
-import project_git
 import pytest
+
+import project_git
 from narration import DemoError
 
 CONFIG = "training:\n  estimator: HistGradientBoosting   # or another\n  hyperparameters: {}         # the estimator's own\n"
 
 
-@pytest.fixture()
+@pytest.fixture
 def origin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository with a configuration, of which CodeCommit tells the address."""
     work, bare = tmp_path / "work", tmp_path / "origin.git"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 import rollback
 from tests.unit.scripts.account import BAD, FIRST, NAME, NEW, OLD, PROJECT, Account, refusal
 

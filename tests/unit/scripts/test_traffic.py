@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
+
 from project_api import ApiError, Reply
 from traffic import THREADS, Traffic
 
