@@ -15,7 +15,7 @@ def answer(event: dict[str, Any], act: Callable[[], str]) -> None:
     """Run ``act`` (which returns what it saw, or raises) but on Delete, and report; an error's text becomes the reason."""
     try:
         status, reason = "SUCCESS", "" if event["RequestType"] == "Delete" else act()
-    except Exception as error:  # the answer is what matters: without it the stack hangs
+    except Exception as error:  # noqa: BLE001 - the answer is what matters: without it the stack hangs
         status, reason = "FAILED", str(error) or repr(error)
     print(json.dumps({"level": "INFO" if status == "SUCCESS" else "ERROR", "resource": physical_id(event),
                       "request": event["RequestType"], "status": status, "reason": reason}))

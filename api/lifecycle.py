@@ -73,7 +73,7 @@ def answer(event: dict[str, Any], environment: Mapping[str, str], hook: str, che
         seen, status, reason = "", "Failed", str(refusal)
     except NotYet:
         raise
-    except Exception as error:  # whatever it is, the version is not proven
+    except Exception as error:  # noqa: BLE001 - whatever it is, the version is not proven
         seen, status, reason = "", "Failed", f"the check itself failed: {error!r}"
     report = {"hook": hook, "deployment": deployment, "run": environment.get("MODEL_RUN", ""), "status": status, "reason": reason or seen}
     print(json.dumps(report | {"level": "ERROR" if reason else "INFO"}))

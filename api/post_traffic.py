@@ -29,7 +29,7 @@ def begin(event: dict[str, Any]) -> dict[str, str]:
     try:
         return {"watch": begun(event["DeploymentId"], os.environ["ENDPOINT_NAME"], os.environ["MODEL_RUN"], {
             name: event[name] for name in ("DeploymentId", EXECUTION)})}
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         reason = f"the watch could not be started: {error!r}"
 
     def refuse(_: Release) -> str:

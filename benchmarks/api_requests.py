@@ -154,10 +154,10 @@ def api_stack() -> str:
 
 def told(rates: dict[str, list[float]], times: dict[str, list[float]]) -> Iterator[str]:
     """Yield the lines of the report."""
-    for name in rates:
+    for name, seen in rates.items():
         ordered = sorted(times[name])
-        yield (f"{name:<10} {statistics.median(rates[name]):7.0f} requests/s (median of {len(rates[name])}; "
-               f"{min(rates[name]):.0f}-{max(rates[name]):.0f})   p50 {1000 * ordered[len(ordered) // 2]:5.1f} ms   "
+        yield (f"{name:<10} {statistics.median(seen):7.0f} requests/s (median of {len(seen)}; "
+               f"{min(seen):.0f}-{max(seen):.0f})   p50 {1000 * ordered[len(ordered) // 2]:5.1f} ms   "
                f"p99 {1000 * ordered[int(len(ordered) * 0.99)]:5.1f} ms")
     ratios = [api / bare for api, bare in zip(rates["api"], rates["endpoint"], strict=True)]
     yield f"api / endpoint {statistics.median(ratios):.2f} (median of the rounds)"

@@ -77,7 +77,7 @@ def _read_rest(most: int) -> None:
     try:
         while most > 0 and (chunk := stream.read(min(most, 1 << 16))):
             most -= len(chunk)
-    except Exception:
+    except Exception:  # noqa: BLE001
         return  # what is left cannot be read; the refusal stands
 
 

@@ -18,7 +18,7 @@ class Side(msgspec.Struct, gc=False, frozen=True):
 
     data: str
     encoding: str = ""
-    observedContentType: str | None = None
+    observedContentType: str | None = None  # noqa: N815 - as it is captured
 
 
 class Sides(msgspec.Struct, gc=False, frozen=True, rename="camel"):

@@ -104,15 +104,12 @@ def _picture(title: str, x: Axis, y: Axis, marks: list[str], names: list[str]) -
 
 
 def _grid(x: Axis, y: Axis) -> str:
-    parts = []
-    for tick in x.ticks():
-        parts.append(f'<line class="grid" x1="{_x(x, tick):.1f}" x2="{_x(x, tick):.1f}" y1="{EDGE}" y2="{HEIGHT - BOTTOM}"/>'
-                     f'<text x="{_x(x, tick):.1f}" y="{HEIGHT - BOTTOM + 15}" text-anchor="middle">{tick:.3g}</text>')
-    for tick in y.ticks():
-        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - EDGE}" y1="{_y(y, tick):.1f}" y2="{_y(y, tick):.1f}"/>'
-                     f'<text x="{LEFT - 6}" y="{_y(y, tick) + 4:.1f}" text-anchor="end">{tick:.3g}</text>')
+    across = "".join(f'<line class="grid" x1="{_x(x, tick):.1f}" x2="{_x(x, tick):.1f}" y1="{EDGE}" y2="{HEIGHT - BOTTOM}"/>'
+                     f'<text x="{_x(x, tick):.1f}" y="{HEIGHT - BOTTOM + 15}" text-anchor="middle">{tick:.3g}</text>' for tick in x.ticks())
+    up = "".join(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - EDGE}" y1="{_y(y, tick):.1f}" y2="{_y(y, tick):.1f}"/>'
+                 f'<text x="{LEFT - 6}" y="{_y(y, tick) + 4:.1f}" text-anchor="end">{tick:.3g}</text>' for tick in y.ticks())
     middle = (HEIGHT - BOTTOM + EDGE) / 2
-    return "".join(parts) + (
+    return across + up + (
         f'<text x="{(WIDTH + LEFT) / 2}" y="{HEIGHT - 8}" text-anchor="middle">{escape(x.title)}</text>'
         f'<text transform="translate(12 {middle}) rotate(-90)" text-anchor="middle">{escape(y.title)}</text>')
 

@@ -5,7 +5,6 @@ elsewhere with the folder's files. A checkpoint's name says of which data and hy
 so that no other training takes it up. Files are skops's, as all estimators: loading runs no code.
 """
 
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,7 @@ class Checkpoints:
         # Half a file must never look like a whole one: the upload runs all the time, the end may come any time.
         partial = self._folder / f"{self._key}.partial"
         skops.io.dump(estimator, partial)
-        os.replace(partial, self._path(grown))
+        partial.replace(self._path(grown))
         for earlier in self._found():
             if earlier < grown:
                 self._path(earlier).unlink()
@@ -49,7 +48,7 @@ class Checkpoints:
         for grown in self._found():
             try:
                 return grown, skops.io.load(self._path(grown), trusted=list(TRUSTED))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001
                 # Whatever is wrong with it: training from an earlier one, or from the start, is right.
                 print(f"train: checkpoint {self._path(grown).name} cannot be read and is passed over: {error}")
         return None

@@ -26,7 +26,7 @@ def run_reported(name: str, program: Callable[[], None]) -> int:
         return 2
     except Refused as error:
         return report(f"{name}: {error}")
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         # The trace is for the log only; the reason is what people see in the job's description.
         traceback.print_exc()
         return report(f"{name}: {type(error).__name__}: {error}")

@@ -30,7 +30,7 @@ class Invocations:
         try:
             body = read_body(environ, self._largest_body)
             reply, kind = self._answering.reply(body, environ.get("CONTENT_TYPE"), environ.get("HTTP_ACCEPT"))
-        except Exception as fault:
+        except Exception as fault:  # noqa: BLE001
             environ[FAULT] = fault
             return self._flask(environ, start_response)
         start_response("200 OK", [("Content-Type", kind), ("Content-Length", str(len(reply))), self._run])

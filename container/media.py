@@ -49,8 +49,8 @@ def read_content_type(header: str | None) -> Body:
 def read_accept(header: str | None, default: str) -> Wish:
     """Return what an Accept asks for, its best-liked first; NotAcceptable when no reply is of that kind."""
     ranges = [_parts(part) for part in (header or "*/*").split(",")]
-    for kind, parameters in sorted(ranges, key=lambda asked: -_quality(asked[1])):
-        kind = JSON if kind in ("*/*", "application/*", "") else CSV if kind == "text/*" else kind
+    for asked, parameters in sorted(ranges, key=lambda asked: -_quality(asked[1])):
+        kind = JSON if asked in ("*/*", "application/*", "") else CSV if asked == "text/*" else asked
         if kind in KINDS and _quality(parameters) > 0:
             return Wish(kind, _answer(parameters.get("answer", default)))
     raise NotAcceptable(f"the reply can be {', '.join(KINDS)}")

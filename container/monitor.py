@@ -71,7 +71,7 @@ def look() -> None:
     judged |= {"window": {"start": job.start, "end": job.end}, "unreadable": seen.unreadable, "faults": seen.faults,
                "synthetic": seen.synthetic, "model_quality": quality}
     _write(job, statistics(found, schema.features), judged, limits)
-    page = render(judged, found, references, os.environ.get("sagemaker_endpoint_name"))
+    page = render(judged, found, references, os.environ.get("sagemaker_endpoint_name"))  # noqa: SIM112 - SageMaker's name
     (job.output / "report.html").write_text(page, encoding="utf-8")
     _tell(judged)
 

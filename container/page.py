@@ -14,6 +14,7 @@ td {{ text-align: right; font-variant-numeric: tabular-nums }} th {{ text-align:
 .wide {{ overflow-x: auto }} .pictures {{ display: flex; flex-wrap: wrap; gap: 1.5rem }}
 figure {{ margin: 0; flex: 1 1 20rem; max-width: 30rem }} figcaption {{ font-weight: 500 }} svg {{ width: 100%; height: auto }}
 svg text {{ font-size: 11px; fill: #555 }} svg .small {{ font-size: 8px }} .grid {{ stroke: #eee }}
-.legend span {{ margin-right: 1rem; font-size: .9rem }} .legend i {{ display: inline-block; width: .8rem; height: .8rem; margin-right: .3rem; border-radius: 2px }}
+.legend span {{ margin-right: 1rem; font-size: .9rem }}
+.legend i {{ display: inline-block; width: .8rem; height: .8rem; margin-right: .3rem; border-radius: 2px }}
 </style></head><body><h1>{title}</h1><p>{summary}</p>{parts}</body></html>
 """

@@ -30,7 +30,7 @@ class Proxy:
     def start(self) -> None:
         """Start nginx: of its own process group, so that a signal to ours leaves it the time to finish requests."""
         command = [self._program, "-e", "stderr", "-c", str(self._folder / "nginx.conf")]
-        self._process = subprocess.Popen(command, process_group=0, preexec_fn=_end_with_parent)
+        self._process = subprocess.Popen(command, process_group=0, preexec_fn=_end_with_parent)  # noqa: PLW1509 - no thread runs yet
 
     @property
     def has_ended(self) -> bool:

@@ -132,7 +132,7 @@ def _read_records(rows: Bodies, schema: Schema, with_ids: bool, found: Read) -> 
 def _decoded(rows: Bodies, decoder: msgspec.json.Decoder, found: Read) -> Iterator[Owned]:
     """Yield rows as Python has them, with their requests; those of another kind are refused."""
     decoded = _decoded_at_once(rows.texts, decoder)
-    for request, text, row in zip(rows.requests, rows.texts, decoded or repeat(None)):
+    for request, text, row in zip(rows.requests, rows.texts, decoded or repeat(None)):  # noqa: B905 - repeat has no end
         try:
             # A line may be several rows to JSON, which then stand in others' places.
             (found_row,) = (row,) if decoded else decoder.decode(f"[{text}]")

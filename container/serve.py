@@ -54,7 +54,7 @@ class Server(BaseApplication):
 
             hooks = load_hooks(hooks_file())
             app = create_app(model_folder(), os.environ.get("MODEL_RUN", ""), self._largest_body, hooks, self._answer)
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit) as error:  # noqa: BLE001
             if isinstance(error, Refused):
                 reason = str(error)
             else:
@@ -123,7 +123,7 @@ def main(arguments: list[str]) -> None:
 
 def gunicorn_options() -> dict[str, Any]:
     """Return gunicorn's settings from the environment, for workers that take the port themselves."""
-    host = os.environ.get("SAGEMAKER_BIND_TO_HOST") or "0.0.0.0"
+    host = os.environ.get("SAGEMAKER_BIND_TO_HOST") or "0.0.0.0"  # noqa: S104 - a container's port is reached from outside of it
     return {
         "bind": f"{host}:{_whole_number('SAGEMAKER_BIND_TO_PORT', 8080)}",
         "workers": _whole_number("MODEL_SERVER_WORKERS", len(os.sched_getaffinity(0))),

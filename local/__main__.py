@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _requirements() -> None:
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - who starts it with an older one shall read why it fails
         raise CommandError(f"Python {sys.version.split()[0]} is too old. Install Python 3.11 or newer and run"
                            " bash scripts/setup.sh.")
     if shutil.which("git") is None:
@@ -113,7 +113,7 @@ def up(options: argparse.Namespace) -> None:
 def _start_in_background(options: argparse.Namespace) -> None:
     """Start a process that serves, and wait until it does."""
     log = options.data / "server.log"
-    with open(log, "ab") as output:
+    with log.open("ab") as output:
         child = subprocess.Popen(
             [sys.executable, "-m", "local", "up", "--foreground", "--port", str(options.port), "--data",
              str(options.data), "--speed", str(options.speed)],

@@ -99,16 +99,7 @@ def _typed(query: dict) -> dict:
 
 def check(request: dict) -> None:
     """Raise ValueError for an alarm that AWS refuses, UnsupportedError for one that only this machine does."""
-    if any(key.startswith("Metrics.member.") for key in request):
-        raise UnsupportedError("Metrics through CloudWatch's Query protocol")
-    for key in ("ThresholdMetricId", "EvaluationCriteria"):
-        if request.get(key):
-            raise UnsupportedError(f"an alarm with {key}")
-    if request.get("EvaluateLowSampleCountPercentile") == "ignore":
-        raise UnsupportedError("EvaluateLowSampleCountPercentile=ignore")
-    for key, allowed in (("ComparisonOperator", COMPARISONS), ("TreatMissingData", TREATMENTS)):
-        if (value := request.get(key, "missing" if allowed is TREATMENTS else None)) not in allowed:
-            raise ValueError(f"{key} is {value}; it must be one of {', '.join(allowed)}.")
+    _check_known(request)
     if not request.get("Metrics") and not (request.get("MetricName") and request.get("Namespace")):
         raise ValueError("The alarm must have MetricName and Namespace, or Metrics.")
     if int(request.get("DatapointsToAlarm") or 1) > int(request.get("EvaluationPeriods") or 1):
@@ -125,6 +116,19 @@ def check(request: dict) -> None:
         if stat["Period"] not in SHORT_PERIODS and (stat["Period"] <= 0 or stat["Period"] % MINUTE):
             raise ValueError("Period must be 10, 20, 30 or a multiple of 60.")
     metric_math.check(wanted)
+
+
+def _check_known(request: dict) -> None:
+    if any(key.startswith("Metrics.member.") for key in request):
+        raise UnsupportedError("Metrics through CloudWatch's Query protocol")
+    for key in ("ThresholdMetricId", "EvaluationCriteria"):
+        if request.get(key):
+            raise UnsupportedError(f"an alarm with {key}")
+    if request.get("EvaluateLowSampleCountPercentile") == "ignore":
+        raise UnsupportedError("EvaluateLowSampleCountPercentile=ignore")
+    for key, allowed in (("ComparisonOperator", COMPARISONS), ("TreatMissingData", TREATMENTS)):
+        if (value := request.get(key, "missing" if allowed is TREATMENTS else None)) not in allowed:
+            raise ValueError(f"{key} is {value}; it must be one of {', '.join(allowed)}.")
 
 
 def period(alarm: dict) -> int:

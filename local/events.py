@@ -208,6 +208,6 @@ def _mail(machine: Machine, topic_arn: str, message: str, subject: str) -> None:
     s3, now = machine.client("s3"), datetime.now(UTC)
     s3.create_bucket(Bucket=OUTBOX)
     for address in addresses:
-        text = f"Date: {now:%a, %d %b %Y %H:%M:%S +0000}\nTo: {address}\nSubject: {subject or 'AWS Notification'}\n" \
-               f"X-Topic: {topic_arn}\n\n{message}\n"
+        text = (f"Date: {now:%a, %d %b %Y %H:%M:%S +0000}\nTo: {address}\nSubject: {subject or 'AWS Notification'}\n"
+                f"X-Topic: {topic_arn}\n\n{message}\n")
         s3.put_object(Bucket=OUTBOX, Key=f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}.eml", Body=text.encode())

@@ -121,7 +121,7 @@ class Functions:
         except PoolFullError as error:
             self._metrics(config["FunctionName"], qualifier, config["Version"], {"Throttles": 1})
             return self._svc._throttle_response("ConcurrentInvocationLimitExceeded", f"Rate Exceeded: {error}")
-        except Exception as error:  # whatever keeps an environment from starting fails this invocation, not the server
+        except Exception as error:  # noqa: BLE001 - whatever keeps an environment from starting fails this invocation, not the server
             logger.warning("function %s did not start: %s", config["FunctionName"], error)
             self._metrics(config["FunctionName"], qualifier, config["Version"], {"Invocations": 1, "Errors": 1})
             return {"body": error_body(type(error).__name__, str(error)), "error": True, "log": str(error)}

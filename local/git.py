@@ -63,7 +63,7 @@ class Repository:
     def run(self, *arguments: str, given: bytes = b"") -> bytes:
         """Run one git command in the repository and return its output."""
         result = subprocess.run(["git", "-c", "safe.directory=*", *arguments], cwd=self.path, input=given,
-                                capture_output=True, env=environment())
+                                capture_output=True, check=False, env=environment())
         if result.returncode:
             raise GitError(result.stderr.decode(errors="replace").strip() or f"git {arguments[0]} failed")
         return result.stdout

@@ -191,7 +191,7 @@ class TransformJob(Job):
             instance.wait_until_ready(self.stopping)
             for key, relative in self.inputs.items():
                 self._transform(instance, key, relative)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             faults.append(error)
         finally:
             fed.set()

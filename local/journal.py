@@ -1,7 +1,6 @@
 """Series that only grow, saved line by line: adding costs what is added, not what is there already."""
 
 import json
-import os
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -36,4 +35,4 @@ class Journal:
         with self._lock:
             with fresh.open("w") as file:
                 file.writelines(f"{json.dumps(record)}\n" for record in records)
-            os.replace(fresh, self._path)
+            fresh.replace(self._path)

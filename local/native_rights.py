@@ -34,8 +34,8 @@ class Rights:
     def needed(self, phase: str, machine: Machine, properties: dict, default_name: str) -> Iterator[tuple[str, str]]:
         """Yield (action, ARN) of a phase."""
         arn = _arn(self.arn, machine, properties, default_name)
-        for word in getattr(self, phase).split():
-            word, _, condition = word.partition("?")
+        for written in getattr(self, phase).split():
+            word, _, condition = written.partition("?")
             action, _, other = word.rstrip("*").partition("@")
             if not condition or properties.get(condition):
                 yield action, "*" if word.endswith("*") else _arn(other, machine, properties, default_name) if other else arn

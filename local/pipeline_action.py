@@ -77,7 +77,7 @@ class Action:
             self.records.end_action(self.id, "Succeeded", variables=variables)
         except HaltedError:
             return
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             if not self.machine.stopping.is_set():
                 self.records.end_action(self.id, "Failed", error=self._explain(error))
 

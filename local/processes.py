@@ -29,7 +29,7 @@ def _start_time_by_ps(pid: int) -> str | None:
     """Return the start time as ps prints it, for systems without /proc."""
     if Path("/proc/self").exists():
         return None
-    return subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True).stdout.strip() or None
+    return subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, check=False, text=True).stdout.strip() or None
 
 
 class Child:
@@ -74,7 +74,7 @@ class Processes:
 
     def start(self, args: list[str], *, env: dict[str, str], cwd: Path, log: Path | IO[bytes], name: str) -> Child:
         """Start ``args`` in a group of its own with exactly ``env``; output is appended to ``log``."""
-        output = open(log, "ab") if isinstance(log, Path) else log
+        output = log.open("ab") if isinstance(log, Path) else log
         try:
             if shutil.which(args[0], path=env.get("PATH")) is None:
                 raise FileNotFoundError(errno.ENOENT, "No such program", args[0])

@@ -102,8 +102,8 @@ class Collection:
         return {self.kind.listing: sorted(chosen, key=lambda document: document[key], reverse=descending)}
 
     def _selected(self, document: dict, request: dict) -> bool:
-        for key, wanted in request.items():
-            key = ORIGINAL_NAMES.get(key, key)
+        for name, wanted in request.items():
+            key = ORIGINAL_NAMES.get(name, name)
             if key == "NameContains" and wanted.lower() not in document[self.kind.name].lower():
                 return False
             if key == "StatusEquals" and document.get(self.kind.status) != wanted:

@@ -7,7 +7,10 @@ from typing import Any
 from local.cloudformation import authorize_transform
 from local.machine import Machine
 
-SEAMS = (*tuple((f"ministack.services.cloudformation.{module}", "_apply_transforms") for module in ("engine", "handlers", "changesets")), ("ministack.services.cloudformation.engine", "_transform_parameters"), ("samtranslator.translator.transform", "transform"))
+SEAMS = (
+    *((f"ministack.services.cloudformation.{module}", "_apply_transforms") for module in ("engine", "handlers", "changesets")),
+    ("ministack.services.cloudformation.engine", "_transform_parameters"),
+    ("samtranslator.translator.transform", "transform"))
 _values: contextvars.ContextVar[dict] = contextvars.ContextVar("stack_parameters")
 
 

@@ -136,7 +136,9 @@ def _monitoring(*members: str) -> Callable[[dict], dict]:
     return lambda properties: {key: value for key, value in properties.items() if key in ("Tags", *members)}
 
 
-MONITORED = (*tuple(f"DataQuality{part}" for part in ("AppSpecification", "BaselineConfig", "JobInput", "JobOutputConfig")), "JobDefinitionName", "JobResources", "NetworkConfig", "RoleArn", "StoppingCondition")
+MONITORED = (
+    *(f"DataQuality{part}" for part in ("AppSpecification", "BaselineConfig", "JobInput", "JobOutputConfig")),
+    "JobDefinitionName", "JobResources", "NetworkConfig", "RoleArn", "StoppingCondition")
 
 
 def _new_endpoint(properties: dict) -> dict:

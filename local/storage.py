@@ -1,7 +1,6 @@
 """The space of the data folder: changes are refused while it is short, and what is under way can still be recorded."""
 
 import contextvars
-import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -43,7 +42,7 @@ class Storage:
         with suppress(OSError):
             fresh = self._reserve.with_suffix(".new")
             fresh.write_bytes(bytes(RESERVE))
-            os.replace(fresh, self._reserve)
+            fresh.replace(self._reserve)
 
     def release(self) -> bool:
         """Give the reserve back to the disk; return whether there was one."""

@@ -66,7 +66,7 @@ class Workspace:
         environment = os.environ | {"UV_CACHE_DIR": self._caches()["UV_CACHE_DIR"]}
         target = str(self.folder / "python")
         words = ["-m", "uv", "venv", "--quiet", "--seed", "--python", sys.executable, target]
-        made = subprocess.run([sys.executable, *words], env=environment, capture_output=True)
+        made = subprocess.run([sys.executable, *words], env=environment, capture_output=True, check=False)
         if made.returncode:
             subprocess.run([sys.executable, "-m", "venv", "--clear", target], check=True, capture_output=True)
 
@@ -138,14 +138,14 @@ def unpack(archive: bytes, folder: Path) -> None:
 
 def collect(artifact: Files, source: Path) -> dict[str, Path]:
     """Return an artifact's files by their names inside it; raises FileNotFoundError in CodeBuild's words."""
-    bases = sorted(glob.glob(artifact.base, root_dir=source)) if artifact.base else ["."]
+    bases = sorted(glob.glob(artifact.base, root_dir=source)) if artifact.base else ["."]  # noqa: PTH207 - a Path's glob refuses what leads upwards
     if not bases:
         raise FileNotFoundError(f"no matching base directory path found for {artifact.base}")
     found = {}
     for base in (source / each for each in bases):
         for pattern in artifact.patterns:
             wide = f"{pattern}/*" if pattern.endswith("**") else pattern
-            for name in glob.glob(wide, root_dir=base, recursive=True, include_hidden=True):
+            for name in glob.glob(wide, root_dir=base, recursive=True, include_hidden=True):  # noqa: PTH207 - finds what is hidden, too
                 if (base / name).is_file() and not any(fnmatch(name, each) for each in artifact.excluded):
                     found[Path(name).name if artifact.flat or Path(name).is_absolute() else name] = base / name
     if not found:

@@ -60,7 +60,7 @@ class Traffic:
     def _send(self, body: bytes) -> None:
         try:
             run = self._api.ask(body).run
-        except Exception as error:  # whatever it was, a client got no prediction
+        except Exception as error:  # noqa: BLE001 - whatever it was, a client got no prediction
             self.failures.append(f"{error}" or repr(error))
             return
         if run in self._runs:

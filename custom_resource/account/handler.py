@@ -7,6 +7,7 @@ What is set is somebody's choice and stays. So does all of it when the resource 
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -34,7 +35,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
             let_apis_log(properties["ApiLogsRoleArn"])
             for name in properties["LogGroupNames"]:
                 end_logs(name, int(properties["RetentionInDays"]))
-    except Exception as error:  # the answer is what matters: without it the stack hangs
+    except Exception as error:  # noqa: BLE001 - the answer is what matters: without it the stack hangs
         print(f"{event['RequestType']} failed: {error!r}")
         response.send(event, "FAILED", physical_id, f"the account's settings for logs could not be made: {error}")
         return
@@ -62,9 +63,7 @@ def end_logs(name: str, days: int) -> None:
     groups = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
     group = next((group for group in groups if group["logGroupName"] == name), None)
     if group is None:
-        try:
+        with suppress(logs.exceptions.ResourceAlreadyExistsException):  # a job was faster
             logs.create_log_group(logGroupName=name)
-        except logs.exceptions.ResourceAlreadyExistsException:
-            pass  # a job was faster
     if not group or "retentionInDays" not in group:
         logs.put_retention_policy(logGroupName=name, retentionInDays=days)

@@ -30,7 +30,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
     physical_id = f"{properties['FunctionName']}-capacity"
     try:
         data = capacity(properties) if event["RequestType"] != "Delete" else {}
-    except Exception as error:  # the answer is what matters: without it the stack hangs
+    except Exception as error:  # noqa: BLE001 - the answer is what matters: without it the stack hangs
         print(f"{event['RequestType']} failed: {error!r}")
         response.send(event, "FAILED", physical_id, f"the live endpoint's capacity is not known: {error}")
         return

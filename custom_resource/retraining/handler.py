@@ -57,5 +57,6 @@ def trained(bucket: str, live: str, last: str) -> str:
 def mail(pipeline: str, bucket: str, folder: str, drift: dict[str, Any], decision: Decision, run: str) -> None:
     """Tell people what drifted and what follows."""
     links = Links.of(os.environ)
-    told = of_drift(pipeline, project.setting("ENDPOINT_NAME"), drift, decision, run, links.report(bucket, f"{folder}/{drift['Report']}"), links.pipeline(pipeline))
+    report = links.report(bucket, f"{folder}/{drift['Report']}")
+    told = of_drift(pipeline, project.setting("ENDPOINT_NAME"), drift, decision, run, report, links.pipeline(pipeline))
     project.mail(project.setting("TOPIC_ARN"), told.subject, told.message)

@@ -31,7 +31,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
     try:
         if event["RequestType"] != "Delete":
             seed(properties)
-    except Exception as error:  # the answer is what matters: without it the stack hangs
+    except Exception as error:  # noqa: BLE001 - the answer is what matters: without it the stack hangs
         print(f"{event['RequestType']} failed: {error!r}")
         response.send(event, "FAILED", physical_id, f"{physical_id} was not seeded: {error}")
         return

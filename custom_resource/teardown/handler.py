@@ -38,7 +38,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
             if not deleted(event, context):
                 again(event, context)
                 return
-    except Exception as error:  # the answer is what matters: without it the stack hangs
+    except Exception as error:  # noqa: BLE001 - the answer is what matters: without it the stack hangs
         print(f"{event['RequestType']} failed: {error!r}")
         response.send(event, "FAILED", physical_id, f"the project's stacks were not all deleted: {error}")
         return

@@ -37,7 +37,7 @@ def settings() -> dict[str, str]:
 
 def _configured_index(env: dict[str, str]) -> str:
     asked = subprocess.run([sys.executable, "-m", "pip", "config", "get", "global.index-url"],
-                           env=env, capture_output=True, text=True)
+                           env=env, capture_output=True, check=False, text=True)
     return asked.stdout.strip() if asked.returncode == 0 else ""
 
 
@@ -63,7 +63,7 @@ class Environments:
     def _alone(self, name: str) -> Iterator[None]:
         """Keep other builds, also of other processes, from the same environment."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with open(self.folder / f"{name}.lock", "w") as lock:
+        with (self.folder / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
@@ -84,7 +84,7 @@ def _install(home: Path, interpreter: Path, requirements: list[Requirement]) -> 
 
 
 def _uv(arguments: list[str], env: dict[str, str], what: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "uv", *arguments], env=env, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "uv", *arguments], env=env, capture_output=True, check=False, text=True)
     if done.returncode:
         lines = (done.stderr + done.stdout).strip().splitlines()[-LINES_OF_A_FAILURE:]
         raise InstallationError(f"{what} cannot be installed. Change it, or reach the package index:\n"

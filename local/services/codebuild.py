@@ -76,8 +76,8 @@ class CodeBuild(Service):
     def setup(self) -> None:
         """Fail the builds that the machine's end interrupted."""
         self._clear()
-        for key, build in self._builds.items():
-            if not build["buildComplete"]:
+        for key, found in self._builds.items():
+            if not found["buildComplete"]:
                 now = self.machine.clock.now()
                 with self._builds.edit(key) as build:
                     build["phases"][-1:] = [phase | {"phaseStatus": "FAULT", "endTime": now, "contexts": [{

@@ -48,7 +48,7 @@ class Customers:
         while not self._gone.wait(PAUSE_SECONDS):
             try:
                 outcome = self._client.ask()
-            except Exception as error:  # no answer at all
+            except Exception as error:  # noqa: BLE001 - no answer at all
                 outcome = type(error).__name__
             self.seen.append((time.monotonic(), outcome))
 

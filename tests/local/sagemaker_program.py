@@ -40,7 +40,7 @@ def process() -> None:
 
 def monitor() -> None:
     """Count what was captured below the data source; a line that says drift is a violation."""
-    source, output = Path(os.environ["dataset_source"]), Path(os.environ["output_path"])
+    source, output = Path(os.environ["dataset_source"]), Path(os.environ["output_path"])  # noqa: SIM112 - SageMaker's names
     lines = [line for path in sorted(source.rglob("*.jsonl")) for line in path.read_text().splitlines()]
     seen = {"lines": len(lines), "env": dict(os.environ),
             "baseline": [Path(os.environ[name]).read_text() for name in ("baseline_statistics", "baseline_constraints")]}

@@ -270,7 +270,7 @@ def test_wrong_metric_math_is_refused_when_the_alarm_is_put(queries: list[dict],
     {"ComparisonOperator": "GreaterThanUpperThreshold"}, {"TreatMissingData": "never"}, {"MetricName": None},
     {"DatapointsToAlarm": 2}, {"Period": 45}])
 def test_an_alarm_that_aws_refuses_is_refused(more: dict) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="must"):
         check(alarm(**more))
 
 

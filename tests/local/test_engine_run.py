@@ -73,7 +73,7 @@ class Bench:
                **self.credentials.environment()}
         env |= {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_", "SSL_CERT"))}
         return subprocess.run([self.folder / "bin/docker", *words], env=env, cwd=self.folder, input=stdin,
-                              capture_output=True, text=True)
+                              capture_output=True, check=False, text=True)
 
     def build(self, uri: str = URI) -> subprocess.CompletedProcess:
         """Build as container/build_image.sh does."""

@@ -162,7 +162,7 @@ def test_what_is_not_supported_is_refused_by_name(sagemaker):
 
 
 def test_local_path_that_leads_out_of_the_job_is_refused(sagemaker):
-    for path in ("/tmp/elsewhere", "/opt/ml/checkpoints/../../.."):
+    for path in ("/tmp/elsewhere", "/opt/ml/checkpoints/../../.."):  # noqa: S108
         with pytest.raises(ClientError, match="must be an absolute path below /opt/ml/"):
             sagemaker.create_training_job(**training(
                 "train-path", CheckpointConfig={"S3Uri": "s3://bucket/checkpoints", "LocalPath": path}))

@@ -34,7 +34,7 @@ class Catalog:
         self.calls.append(request)
         return {"RecordDetail": self.record}
 
-    def describe_record(self, Id):
+    def describe_record(self, Id):  # noqa: N803
         assert Id == "rec-1"
         return {"RecordDetail": self.record}
 

@@ -205,7 +205,7 @@ class Footprint:
     def of(cls, pid: int) -> "Footprint":
         place = Path(f"/proc/{pid}")
         resident = re.search(r"VmRSS:\s+(\d+)", (place / "status").read_text())
-        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True).stdout.split()
+        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, check=False, text=True).stdout.split()
         return cls(int(resident[1]) if resident else 0, len(list((place / "fd").iterdir())), len(children))
 
 

@@ -36,9 +36,9 @@ PARAMETERS = rows(CONFIGURATION.split("## The project's form")[1])
 
 def fields(schema: dict, path: str = "") -> Iterator[tuple[str, dict, bool]]:
     """Yield (dotted name, schema, required) of every field below a schema that is not itself a section."""
-    for name, part in schema.get("properties", {}).items():
+    for name, given in schema.get("properties", {}).items():
         where, required = f"{path}.{name}".lstrip("."), name in schema.get("required", [])
-        part = SCHEMA["$defs"][part["$ref"].rpartition("/")[2]] | part if "$ref" in part else part
+        part = SCHEMA["$defs"][given["$ref"].rpartition("/")[2]] | given if "$ref" in given else given
         if "properties" not in part:
             yield where, part, required
         yield from fields(part, where)

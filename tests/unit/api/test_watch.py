@@ -150,14 +150,14 @@ def test_a_refusal_says_who_keeps_the_traffic(cloud: Cloud, capsys: pytest.Captu
     messages: list[str] = []
     cloud.clients["sns"].meta.events.register(
         "provide-client-params.sns.Publish", lambda params, **_: messages.append(params["Message"]))
-    for watch in (WATCH | EVENT, WATCH):
+    for event in (WATCH | EVENT, WATCH):
         cloud.describes(status="Failed")
-        if "DeploymentId" in watch:
+        if "DeploymentId" in event:
             cloud.hears("Failed")
         cloud.mails()
-        if "DeploymentId" not in watch:
+        if "DeploymentId" not in event:
             cloud.scales(ENDPOINT, suspended=True, changes=True)
-        at_the_end(watch)
+        at_the_end(event)
     assert "All traffic stays with, or goes back to, the version before" in messages[0] and DEPLOYMENT in messages[0]
     assert "scripts/rollback.sh" in messages[1]
     logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

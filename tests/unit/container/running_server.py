@@ -48,7 +48,7 @@ class RunningServer:
         assert self.process.poll() is None, self.log.read_text()
         return self
 
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Stop it, and see that it ends well."""
         self.process.send_signal(signal.SIGTERM)
         try:

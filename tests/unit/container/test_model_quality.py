@@ -104,7 +104,8 @@ def test_several_labels_and_numbers_are_measured(tmp_path: Path):
     told, _ = model_quality(Merged(rows), MANY, evaluation(tmp_path, "multiclass_classification_metrics", accuracy=0.9, weighted_f1=0.9), RULES)
     assert told["verdict"] == "worse" and "auc" not in told["metrics"]
     prices = random.normal(100, 10, 600)
-    rows = [(f"{price}", Answer(str(row), 0, f"{price + error}", None)) for row, (price, error) in enumerate(zip(prices, random.normal(0, 3, 600), strict=True))]
+    rows = [(f"{price}", Answer(str(row), 0, f"{price + error}", None))
+            for row, (price, error) in enumerate(zip(prices, random.normal(0, 3, 600), strict=True))]
     path = evaluation(tmp_path, "regression_metrics", r2=0.99, rmse=1.0)
     told, _ = model_quality(Merged([*rows, ("none", rows[0][1])]), NUMBER, path, RULES)
     assert told["verdict"] == "worse" and told["unreadable"] == 1 and told["metrics"]["rmse"]["value"] == pytest.approx(3, rel=0.1)

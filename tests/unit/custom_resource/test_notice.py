@@ -19,7 +19,7 @@ def mailed(load: Any, monkeypatch: pytest.MonkeyPatch, event: dict[str, str], ac
     """Return what the function publishes."""
     handler, sent = load("notice"), []
     clients = {
-        "codepipeline": SimpleNamespace(list_action_executions=lambda pipelineName, filter: {  # noqa: N803
+        "codepipeline": SimpleNamespace(list_action_executions=lambda pipelineName, filter: {  # noqa: A006, N803 - noqa: N803
             "actionExecutionDetails": actions if filter == {"pipelineExecutionId": RUN} else []}),
         "sns": SimpleNamespace(publish=lambda **request: sent.append(request))}
     monkeypatch.setattr(handler, "client", clients.__getitem__)

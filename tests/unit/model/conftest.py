@@ -64,7 +64,8 @@ class MemoryS3:
     def paginate(self, Bucket: str, Prefix: str) -> list[dict[str, Any]]:  # noqa: N803
         if Bucket not in {bucket for bucket, _ in self.objects}:
             raise ClientError({"Error": {"Code": "NoSuchBucket", "Message": "The bucket does not exist"}}, "ListObjectsV2")
-        return [{"Contents": [{"Key": key, "Size": len(content), "ETag": f'"{hash(content):x}"', "LastModified": self.times.get(key, 0)} for (bucket, key), content in sorted(self.objects.items())
+        return [{"Contents": [{"Key": key, "Size": len(content), "ETag": f'"{hash(content):x}"', "LastModified": self.times.get(key, 0)}
+                              for (bucket, key), content in sorted(self.objects.items())
                               if bucket == Bucket and key.startswith(Prefix)]}]
 
     def get_object(self, Bucket: str, Key: str, Range: str = "") -> dict[str, Any]:  # noqa: N803

@@ -36,7 +36,7 @@ Loader.add_multi_constructor("!", lambda loader, suffix, node: node.value if isi
 
 
 def template(name: str) -> dict[str, Any]:
-    content: dict[str, Any] = yaml.load((ROOT / "assets" / name).read_text(encoding="utf-8"), Loader)
+    content: dict[str, Any] = yaml.load((ROOT / "assets" / name).read_text(encoding="utf-8"), Loader)  # noqa: S506 - a SafeLoader
     return content
 
 

@@ -84,7 +84,8 @@ def test_an_upload_of_data_is_laid_under_the_run(ecr: MemoryEcr, s3: Any, upload
     assert json.loads(Path("build/workflow-input.json").read_text(encoding="utf-8"))["HyperParameters"]["max_iter"] == "50"
 
 
-def test_what_pointers_lead_to_is_copied_under_the_run(ecr: MemoryEcr, s3: Any, upload: Path, project: settings.Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_pointers_lead_to_is_copied_under_the_run(ecr: MemoryEcr, s3: Any, upload: Path, project: settings.Settings,
+                                                       monkeypatch: pytest.MonkeyPatch) -> None:
     point(upload, TrainingUri="s3://data-sets/churn/train", TestUri="s3://data-sets/churn/test.csv")
     assert run(monkeypatch, "write") == 0
     written = {key.removeprefix(f"{project.run_key}/data/input/") for bucket, key in s3.objects if bucket == project.bucket}
@@ -175,7 +176,8 @@ def test_the_image_with_the_same_content_is_found(ecr: MemoryEcr, upload: Path, 
     assert ecr.asked["registryId"] == "123456789012"
 
 
-def test_an_uploads_image_wins_and_is_named_by_digest(ecr: MemoryEcr, upload: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_uploads_image_wins_and_is_named_by_digest(ecr: MemoryEcr, upload: Path,
+                                                      monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     (upload / "churn.csv").write_text(TABLE, encoding="utf-8")
     (upload / "imageDetail.json").write_text('{"ImageUri": "host/own:known"}', encoding="utf-8")
     assert run(monkeypatch, "image", "model", "new") == 0

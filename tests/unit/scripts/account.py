@@ -122,9 +122,8 @@ class Account:
             raise refusal("ValidationError", f"Stack with id {StackName} does not exist")
         stack = dict(self.stacks[StackName])
         status = stack.pop("StackStatus")
-        if status.endswith("_IN_PROGRESS"):  # over at the next look, unless a deployment holds it up
-            if not self.active():
-                self.stacks[StackName] |= stack.get("then", {"StackStatus": "UPDATE_COMPLETE"})
+        if status.endswith("_IN_PROGRESS") and not self.active():  # over at the next look, unless a deployment holds it up
+            self.stacks[StackName] |= stack.get("then", {"StackStatus": "UPDATE_COMPLETE"})
         stack.pop("then", None)
         return {"Stacks": [{"StackStatus": status, "Parameters": [
             {"ParameterKey": key, "ParameterValue": value} for key, value in stack.items()]}]}

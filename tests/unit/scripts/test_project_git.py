@@ -23,7 +23,7 @@ def origin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                     ["clone", "--quiet", "--bare", ".", str(bare)]):
         subprocess.run(["git", *command], cwd=work, check=True)
     answer = {"repositoryMetadata": {"cloneUrlHttp": str(bare)}}
-    monkeypatch.setattr(project_git.boto3, "client", lambda _: SimpleNamespace(get_repository=lambda repositoryName: answer))
+    monkeypatch.setattr(project_git.boto3, "client", lambda _: SimpleNamespace(get_repository=lambda repositoryName: answer))  # noqa: N803
     return bare
 
 
@@ -59,6 +59,6 @@ def test_a_configuration_that_has_hyperparameters_is_left_alone(origin: Path, tm
 
 def test_gits_words_are_the_reason(origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer = {"repositoryMetadata": {"cloneUrlHttp": str(tmp_path / "nowhere")}}
-    monkeypatch.setattr(project_git.boto3, "client", lambda _: SimpleNamespace(get_repository=lambda repositoryName: answer))
+    monkeypatch.setattr(project_git.boto3, "client", lambda _: SimpleNamespace(get_repository=lambda repositoryName: answer))  # noqa: N803
     with pytest.raises(DemoError, match="git clone .* failed: .*nowhere.* does not exist"):
         project_git.clone("p", tmp_path / "project")
