@@ -31,7 +31,7 @@ class Content(msgspec.Struct, gc=False):
 
 
 CONTENT, ROWS = msgspec.json.Decoder(Content), msgspec.json.Decoder(list[msgspec.Raw])
-LISTS, RECORDS = msgspec.json.Decoder(list[list]), msgspec.json.Decoder(list[dict])
+LISTS, RECORDS = msgspec.json.Decoder(list[list[Any]]), msgspec.json.Decoder(list[dict[str, Any]])
 FORMS = 'the body must be {"instances": [...]}, a list of records or {"columns": [...], "data": [...]}'
 
 

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -67,7 +68,7 @@ def _requirements() -> None:
 
 # What is running
 
-def _record(options: argparse.Namespace) -> dict | None:
+def _record(options: argparse.Namespace) -> dict[str, Any] | None:
     """Return the record of the machine that runs on this data folder, None where none does."""
     from local.processes import start_time
 

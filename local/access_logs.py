@@ -70,7 +70,7 @@ def install(machine: Machine) -> None:
 
 # Settings
 
-def check(setting: dict) -> None:
+def check(setting: dict[str, Any]) -> None:
     """Raise for an access log that AWS refuses (ServiceError), or that this machine could not write (UnsupportedError)."""
     from ministack.services import apigateway_v1 as rest
 
@@ -89,12 +89,12 @@ def check(setting: dict) -> None:
         raise UnsupportedError(f"an access log with $context.{', $context.'.join(unknown)}")
 
 
-def of_template(properties: dict) -> dict:
+def of_template(properties: dict[str, Any]) -> dict[str, Any]:
     """Return a stage's setting in the API's form."""
     return {name[0].lower() + name[1:]: value for name, value in (properties.get("AccessLogSetting") or {}).items()}
 
 
-def check_template(machine: Machine, properties: dict) -> Iterator[tuple[str, str]]:
+def check_template(machine: Machine, properties: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Raise for a template's stage whose access log is refused; it needs no further rights."""
     from ministack.core.responses import request_scope
 
@@ -121,7 +121,7 @@ def _checked(inner: Any, *request: Any) -> Any:
     return inner(*request)
 
 
-async def _passed(machine: Machine, inner: Any, method: str, path: str, headers: dict, body: bytes, query: dict) -> Any:
+async def _passed(machine: Machine, inner: Any, method: str, path: str, headers: dict[str, Any], body: bytes, query: dict[str, Any]) -> Any:
     """Ask for the right to pass the role that the account is given."""
     from ministack.core.router import extract_access_key_id
     from ministack.services.apigateway_v1 import _v1_error
@@ -141,7 +141,7 @@ async def _passed(machine: Machine, inner: Any, method: str, path: str, headers:
 _lines: SimpleQueue[tuple[str, str, int]] = SimpleQueue()  # log group, text and time
 
 
-def tell(machine: Machine, place: tuple[str, str, str], method: str, answer: tuple[int, dict, bytes], began: float,
+def tell(machine: Machine, place: tuple[str, str, str], method: str, answer: tuple[int, dict[str, Any], bytes], began: float,
          integration: list[float]) -> None:
     """Note a request to a stage that has an access log."""
     from ministack.services import apigateway_v1 as rest
@@ -172,14 +172,14 @@ def _leave(machine: Machine) -> None:
     stream, ready, goes_on = uuid.uuid4().hex, set[str](), True
     while goes_on:
         goes_on = not machine.stopping.wait(LEAVE_SECONDS)  # the last lines leave while the machine stops
-        groups: dict[str, list[dict]] = {}
+        groups: dict[str, list[dict[str, Any]]] = {}
         for group, text, now in (_lines.get() for _ in range(_lines.qsize())):
             groups.setdefault(group, []).append({"timestamp": now, "message": text})
         for group, events in groups.items():
             _write(machine, group, stream, events, ready)
 
 
-def _write(machine: Machine, group: str, stream: str, events: list[dict], ready: set[str]) -> None:
+def _write(machine: Machine, group: str, stream: str, events: list[dict[str, Any]], ready: set[str]) -> None:
     """Write one group's lines; as on AWS, the API serves on where that fails."""
     from ministack.services import apigateway_v1 as rest
 

@@ -35,7 +35,7 @@ class Verdict:
     reason: str
 
 
-def judge(alarm: dict, values: Series, starts: list[float]) -> Verdict | None:
+def judge(alarm: dict[str, Any], values: Series, starts: list[float]) -> Verdict | None:
     """Return the state of an alarm for its evaluation range, oldest first; None where it keeps the one it has."""
     compare, wanted = COMPARISONS[alarm["ComparisonOperator"]][0], alarm["EvaluationPeriods"]
     treatment, needed = alarm.get("TreatMissingData") or "missing", alarm.get("DatapointsToAlarm") or wanted
@@ -60,13 +60,13 @@ def _count(number: int, noun: str = "datapoint") -> str:
     return f"{number or 'no'} {noun} was" if number == 1 else f"{number or 'no'} {noun}s were"
 
 
-def _received(points: list, wanted: int, missing: int, treatment: str) -> str:
+def _received(points: list[Any], wanted: int, missing: int, treatment: str) -> str:
     periods = "1 period" if wanted == 1 else f"{wanted} periods"
     return (f"{_count(len(points))} received for {periods} and {_count(missing, 'missing datapoint')} treated as"
             f" [{TREATMENTS[treatment]}]")
 
 
-def _crossed(alarm: dict, fires: bool, crossing: list, total: int) -> str:
+def _crossed(alarm: dict[str, Any], fires: bool, crossing: list[Any], total: int) -> str:
     shown = ", ".join(f"{value} ({datetime.fromtimestamp(start, UTC):%d/%m/%y %H:%M:%S})"
                       for _, value, start in crossing)
     wanted = alarm["EvaluationPeriods"]
@@ -79,7 +79,7 @@ def _crossed(alarm: dict, fires: bool, crossing: list, total: int) -> str:
 
 # What an alarm asks for
 
-def queries(alarm: dict) -> list[dict]:
+def queries(alarm: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the metrics of an alarm in PutMetricAlarm's form of Metrics, whichever form it was put in."""
     if alarm.get("Metrics"):
         return [_typed(query) for query in alarm["Metrics"]]
@@ -89,7 +89,7 @@ def queries(alarm: dict) -> list[dict]:
     return [{"Id": "m1", "MetricStat": stat, "ReturnData": True}]
 
 
-def _typed(query: dict) -> dict:
+def _typed(query: dict[str, Any]) -> dict[str, Any]:
     """Return a query with a template's strings turned to what the API has."""
     typed = query | {"ReturnData": str(query.get("ReturnData", True)).lower() != "false"}
     if "MetricStat" in query:
@@ -97,7 +97,7 @@ def _typed(query: dict) -> dict:
     return typed
 
 
-def check(request: dict) -> None:
+def check(request: dict[str, Any]) -> None:
     """Raise ValueError for an alarm that AWS refuses, UnsupportedError for one that only this machine does."""
     _check_known(request)
     if not request.get("Metrics") and not (request.get("MetricName") and request.get("Namespace")):
@@ -118,7 +118,7 @@ def check(request: dict) -> None:
     metric_math.check(wanted)
 
 
-def _check_known(request: dict) -> None:
+def _check_known(request: dict[str, Any]) -> None:
     if any(key.startswith("Metrics.member.") for key in request):
         raise UnsupportedError("Metrics through CloudWatch's Query protocol")
     for key in ("ThresholdMetricId", "EvaluationCriteria"):
@@ -131,22 +131,22 @@ def _check_known(request: dict) -> None:
             raise ValueError(f"{key} is {value}; it must be one of {', '.join(allowed)}.")
 
 
-def period(alarm: dict) -> int:
+def period(alarm: dict[str, Any]) -> int:
     return next(int(query["MetricStat"]["Period"]) for query in queries(alarm) if "MetricStat" in query)
 
 
-def breaches(alarm: dict, value: float | None) -> bool:
+def breaches(alarm: dict[str, Any], value: float | None) -> bool:
     """Whether a period's value is beyond the alarm's threshold; no data are not."""
     return value is not None and COMPARISONS[alarm["ComparisonOperator"]][0](value, alarm["Threshold"])
 
 
-def only_grows(alarm: dict) -> bool:
+def only_grows(alarm: dict[str, Any]) -> bool:
     """Whether an alarm that is beyond its threshold stays so for the period: counts of AWS's own are never negative."""
     return (not alarm.get("Metrics") and alarm.get("Namespace", "").startswith("AWS/")
             and alarm.get("Statistic") in GROWING and alarm["ComparisonOperator"].startswith("GreaterThan"))
 
 
-def interval(alarm: dict) -> int:
+def interval(alarm: dict[str, Any]) -> int:
     """Return how often an alarm is evaluated, in seconds of AWS time."""
     return MINUTE if period(alarm) >= MINUTE else SHORT_PERIODS[0]
 
@@ -155,12 +155,12 @@ def _iso(wall: float) -> str:
     return datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds").replace("+00:00", "+0000")
 
 
-def told_state(value: str, reason: str, data: Any, since: float) -> dict:
+def told_state(value: str, reason: str, data: Any, since: float) -> dict[str, Any]:
     state = {"value": value, "reason": reason, "timestamp": _iso(since)}
     return state | ({"reasonData": data if isinstance(data, str) else json.dumps(data)} if data else {})
 
 
-def reason_data(alarm: dict, wanted: list[dict], values: Series, starts: list[float], end: float) -> dict:
+def reason_data(alarm: dict[str, Any], wanted: list[dict[str, Any]], values: Series, starts: list[float], end: float) -> dict[str, Any]:
     known = [(start, value) for start, value in zip(starts, values, strict=True) if value is not None]
     known = known[-alarm["EvaluationPeriods"]:]
     one = {} if alarm.get("Metrics") else {"statistic": wanted[0]["MetricStat"]["Stat"]}
@@ -170,7 +170,7 @@ def reason_data(alarm: dict, wanted: list[dict], values: Series, starts: list[fl
                 {"timestamp": _iso(start), "value": value} for start, value in reversed(known)]}
 
 
-def configuration(alarm: dict) -> dict:
+def configuration(alarm: dict[str, Any]) -> dict[str, Any]:
     """Return an alarm's configuration as its events show it."""
     head = {"description": alarm["AlarmDescription"]} if alarm.get("AlarmDescription") else {}
     if "AlarmRule" in alarm:
@@ -178,7 +178,7 @@ def configuration(alarm: dict) -> dict:
     return head | {"metrics": [_shown(query) for query in queries(alarm)]}
 
 
-def _shown(query: dict) -> dict:
+def _shown(query: dict[str, Any]) -> dict[str, Any]:
     shown = {"id": query["Id"], "returnData": query["ReturnData"]}
     if "MetricStat" not in query:
         return shown | {"expression": query["Expression"]} | ({"label": query["Label"]} if "Label" in query else {})

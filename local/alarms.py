@@ -31,7 +31,7 @@ from local.service import ServiceError
 
 logger = logging.getLogger("local")
 # Of a metric and a span of time: all its points, how many of them were read, and those of them that are recent.
-Reads = dict[tuple[str, str, str, float], tuple[list[dict], int, list[dict]]]
+Reads = dict[tuple[str, str, str, float], tuple[list[dict[str, Any]], int, list[dict[str, Any]]]]
 _CLOUDWATCH, _PROVISIONERS = "ministack.services.cloudwatch", "ministack.services.cloudformation.provisioners"
 SEAMS: tuple[tuple[str, str], ...] = (
     *((_CLOUDWATCH, name) for name in (
@@ -48,7 +48,7 @@ LOOK_SECONDS = 0.5  # of wall time, between two looks at periods that are not ov
 SINGLE = ("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Period", "Dimensions", "Unit")
 
 
-def _with_metrics(alarm: dict, metrics: list[dict] | None) -> None:
+def _with_metrics(alarm: dict[str, Any], metrics: list[dict[str, Any]] | None) -> None:
     """Turn a stored alarm into one on an expression, which ministack does not keep."""
     if metrics:
         for key in SINGLE:
@@ -129,7 +129,7 @@ class Alarms:
                 if alarm and alarm["StateValue"] != "ALARM" and alarm_states.only_grows(alarm):
                     self._evaluate(alarm, end + self._machine.clock.scaled(alarm_states.interval(alarm)), reads, now)
 
-    def _evaluate(self, alarm: dict, end: float, reads: Reads, ahead_at: float | None = None) -> None:
+    def _evaluate(self, alarm: dict[str, Any], end: float, reads: Reads, ahead_at: float | None = None) -> None:
         """Give an alarm the state of its range up to ``end``; ``ahead_at`` is the time where that is to come."""
         try:
             wanted, count = alarm_states.queries(alarm), alarm["EvaluationPeriods"] + RANGE_EXTRA
@@ -156,7 +156,7 @@ class Alarms:
             values = metric_math.evaluate(alarm_states.queries(alarm), lambda stat: self.series(stat, start, length, 1, {}))
             return alarm["StateValue"], values[-1]
 
-    def _counts(self, alarm: dict, verdict: Verdict, values: Series, end: float, ahead_at: float | None) -> bool:
+    def _counts(self, alarm: dict[str, Any], verdict: Verdict, values: Series, end: float, ahead_at: float | None) -> bool:
         """Whether a change holds: one ahead when its newest period breaches, any other unless one ahead goes further."""
         name = alarm["AlarmName"]
         if self._cloudwatch._alarms.get(name) is not alarm:
@@ -168,9 +168,9 @@ class Alarms:
             return True
         return False
 
-    def series(self, stat: dict, start: float, length: float, count: int, reads: Reads) -> Series:
+    def series(self, stat: dict[str, Any], start: float, length: float, count: int, reads: Reads) -> Series:
         """Return a statistic of a metric for ``count`` periods from ``start``, None where there are no data."""
-        periods: list[list[dict]] = [[] for _ in range(count)]
+        periods: list[list[dict[str, Any]]] = [[] for _ in range(count)]
         for point in self._recent(stat["Metric"], start, length * count, reads):
             index = math.floor((point["Timestamp"] - start) / length)
             if 0 <= index < count and stat.get("Unit") in (None, "", point["Unit"]):
@@ -179,7 +179,7 @@ class Alarms:
         return tuple(self._cloudwatch._stat_value(values, stat["Stat"], each) if values else None
                      for values, each in statistics)
 
-    def _recent(self, metric: dict, since: float, span: float, reads: Reads) -> list[dict]:
+    def _recent(self, metric: dict[str, Any], since: float, span: float, reads: Reads) -> list[dict[str, Any]]:
         """Return a metric's points from ``since`` on; of those that an alarm read before, only the recent are kept."""
         dimensions = self._cloudwatch._dims_key(self._cloudwatch._dims_from_list(metric.get("Dimensions") or []))
         key = metric["Namespace"], metric["MetricName"], dimensions
@@ -192,7 +192,7 @@ class Alarms:
         reads[*key, span] = points, total, recent
         return recent
 
-    def _change(self, alarm: dict, verdict: Verdict, data: dict) -> None:
+    def _change(self, alarm: dict[str, Any], verdict: Verdict, data: dict[str, Any]) -> None:
         old, now = alarm["StateValue"], self._machine.clock.now()
         alarm.update(StateValue=verdict.state, StateReason=verdict.reason, StateReasonData=json.dumps(data),
                      StateUpdatedTimestamp=now, StateTransitionedTimestamp=now)
@@ -213,7 +213,7 @@ class Alarms:
                 except Exception:  # an action that fails is lost, as on AWS; the next ones are not
                     logger.exception("an action or event of an alarm failed")
 
-    def _act(self, inner: Any, alarm: dict, *change: Any) -> None:
+    def _act(self, inner: Any, alarm: dict[str, Any], *change: Any) -> None:
         self._notices.put(functools.partial(inner, dict(alarm), *change))
 
     def _record(self, inner: Any, name: str, old: str, new: str, reason: str, *more: Any, **data: Any) -> None:
@@ -232,7 +232,7 @@ class Alarms:
             self._cloudwatch._history_entries()[-1].update(HistoryItemType="ConfigurationUpdate",
                                                            HistorySummary=f'Alarm "{name}" created')
 
-    def _previous(self, name: str, state: str) -> dict:
+    def _previous(self, name: str, state: str) -> dict[str, Any]:
         """Return the state before the change, as the history tells it."""
         for entry in reversed(self._cloudwatch._history_entries()):
             if entry["AlarmName"] == name:
@@ -251,7 +251,7 @@ class Alarms:
 
         return call
 
-    def _put(self, inner: Any, params: dict, data: dict, is_cbor: bool, is_json: bool = False) -> Any:
+    def _put(self, inner: Any, params: dict[str, Any], data: dict[str, Any], is_cbor: bool, is_json: bool = False) -> Any:
         request = data if is_cbor or is_json else {key: self._cloudwatch._p(params, key) for key in params}
         try:
             alarm_states.check(request)
@@ -264,16 +264,16 @@ class Alarms:
                 _with_metrics(self._cloudwatch._alarms[request["AlarmName"]], request.get("Metrics"))
             return answer
 
-    def _set(self, inner: Any, params: dict, data: dict, *protocol: Any) -> Any:
+    def _set(self, inner: Any, params: dict[str, Any], data: dict[str, Any], *protocol: Any) -> Any:
         """Set a state for the time until the next evaluation; the data of the reason before go with it."""
         with self._lock:
             name = data.get("AlarmName") or self._cloudwatch._p(params, "AlarmName")
             self._cloudwatch._alarms.get(name, {}).pop("StateReasonData", None)
             return inner(params, data, *protocol)
 
-    def _of_template(self, inner: Any, name: str, properties: dict) -> dict:
+    def _of_template(self, inner: Any, name: str, properties: dict[str, Any]) -> dict[str, Any]:
         alarm_states.check(properties)
         named = {"MetricName": "expression", "Namespace": "expression"} if properties.get("Metrics") else {}
-        alarm: dict = inner(name, {key: value for key, value in properties.items() if key != "Metrics"} | named)
+        alarm: dict[str, Any] = inner(name, {key: value for key, value in properties.items() if key != "Metrics"} | named)
         _with_metrics(alarm, properties.get("Metrics"))
         return alarm

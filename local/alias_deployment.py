@@ -49,7 +49,7 @@ class Deployments:
         self.machine, self.table = machine, machine.store.table("codedeploy-deployments")
         self._under_way: dict[str, Deployment] = {}
 
-    def add(self, document: dict, name: str = "") -> str:
+    def add(self, document: dict[str, Any], name: str = "") -> str:
         """Record a deployment that has not begun, and return its id."""
         name = name or new_id()
         self.table[name] = document | {
@@ -281,7 +281,7 @@ class Deployment:
              self._machine.arn("codedeploy", f"deploymentgroup:{application}/{group}")])
         self._notify(f"Deployment{word}", document)
 
-    def _notify(self, event: str, document: dict) -> None:
+    def _notify(self, event: str, document: dict[str, Any]) -> None:
         status = {"Created": "CREATED", "InProgress": "CREATED"}.get(document["status"], document["status"].upper())
         error = document.get("errorInformation")
         for trigger in document["triggerConfigurations"]:
@@ -304,7 +304,7 @@ class Deployment:
                 logger.warning("deployment %s: trigger %s: %s", self.name, trigger["triggerName"], refusal)
 
 
-def _rolls_back(document: dict, code: str) -> bool:
+def _rolls_back(document: dict[str, Any], code: str) -> bool:
     """Whether a deployment that ended with ``code`` is rolled back: as who stopped it says, else as it is configured."""
     if document["creator"] == ROLLBACK:
         return False
@@ -314,7 +314,7 @@ def _rolls_back(document: dict, code: str) -> bool:
     return bool(settings.get("enabled")) and ROLLBACK_ON.get(code, "DEPLOYMENT_FAILURE") in settings.get("events", [])
 
 
-def _way_back(document: dict, name: str) -> dict:
+def _way_back(document: dict[str, Any], name: str) -> dict[str, Any]:
     """Return the deployment that puts the alias on its former version, at once, asking neither hooks nor alarms."""
     kept = ("applicationName", "deploymentGroupName", "deploymentGroupId", "serviceRoleArn", "triggerConfigurations",
             "deploymentStyle", "revision")

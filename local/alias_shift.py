@@ -36,7 +36,7 @@ MANAGED_RIGHTS = [
      "Condition": {"StringEquals": {"s3:ExistingObjectTag/UseWithCodeDeploy": "true"}}},
     {"Effect": "Allow", "Resource": "arn:aws:lambda:*:*:function:CodeDeployHook_*", "Action": ["lambda:InvokeFunction"]}]
 # (stack, template, parameter values, stack id) of the operation that goes forward; None while one is rolled back.
-_operation: contextvars.ContextVar[tuple[str, dict, dict, str] | None] = contextvars.ContextVar("operation", default=None)
+_operation: contextvars.ContextVar[tuple[str, dict[str, Any], dict[str, Any], str] | None] = contextvars.ContextVar("operation", default=None)
 
 
 def install(machine: Machine, acting: Callable[[], Credentials]) -> None:
@@ -48,11 +48,11 @@ def install(machine: Machine, acting: Callable[[], Credentials]) -> None:
         MANAGED_POLICY, json.dumps({"Version": "2012-10-17", "Statement": MANAGED_RIGHTS}))
     extract, threaded, update = engine._extract_deps, stacks._runs_on_worker_thread, stacks._update_resource
 
-    def extract_with_policy(definition: dict, names: set) -> set:
+    def extract_with_policy(definition: dict[str, Any], names: set[str]) -> set[str]:
         found = {name for name, _ in engine._intrinsic_references(definition.get("UpdatePolicy", {}))}
         return extract(definition, names) | (found & names)
 
-    def update_resource(kind: str, physical_id: str, old: dict, new: dict, stack: str, logical_id: str, *rest: Any) -> Any:
+    def update_resource(kind: str, physical_id: str, old: dict[str, Any], new: dict[str, Any], stack: str, logical_id: str, *rest: Any) -> Any:
         policy = _policy(kind, old, new, stack, logical_id)
         if policy:
             _shift(machine, acting(), policy, old, new)
@@ -76,7 +76,7 @@ def _follow_operations() -> None:
 
     deploy, revert = stacks._deploy_stack_async, stacks._revert_update
 
-    async def deploy_stack(stack: str, stack_id: str, template: dict, values: dict, *rest: Any, **more: Any) -> Any:
+    async def deploy_stack(stack: str, stack_id: str, template: dict[str, Any], values: dict[str, Any], *rest: Any, **more: Any) -> Any:
         _operation.set((stack, template, values, stack_id))
         return await deploy(stack, stack_id, template, values, *rest, **more)
 
@@ -89,7 +89,7 @@ def _follow_operations() -> None:
         module._deploy_stack_async = deploy_stack
 
 
-def _policy(kind: str, old: dict, new: dict, stack: str, logical_id: str) -> dict | None:
+def _policy(kind: str, old: dict[str, Any], new: dict[str, Any], stack: str, logical_id: str) -> dict[str, Any] | None:
     """Return the resolved update policy where the update is one of an alias to another version."""
     from ministack.services.cloudformation import _stacks, engine
 
@@ -106,7 +106,7 @@ def _policy(kind: str, old: dict, new: dict, stack: str, logical_id: str) -> dic
     return {key: value for key, value in policy.items() if isinstance(value, str)} if isinstance(policy, dict) else None
 
 
-def _shift(machine: Machine, credentials: Credentials, policy: dict, old: dict, new: dict) -> None:
+def _shift(machine: Machine, credentials: Credentials, policy: dict[str, Any], old: dict[str, Any], new: dict[str, Any]) -> None:
     """Deploy the new version and wait for the end; raises ResourceError with CodeDeploy's reason."""
     function = new["FunctionName"].partition(":function:")[2].split(":")[0] or new["FunctionName"]
     content = json.dumps({"version": 0.0, "Resources": [{new["Name"]: {"Type": "AWS::Lambda::Function", "Properties": {
@@ -132,7 +132,7 @@ def _shift(machine: Machine, credentials: Credentials, policy: dict, old: dict, 
     raise ResourceError(_words(f"{name} failed. {ended['errorInformation']['message']}", "InternalFailure"))
 
 
-def _ended(machine: Machine, client: Any, name: str) -> dict:
+def _ended(machine: Machine, client: Any, name: str) -> dict[str, Any]:
     """Wait for the end of a deployment and return it."""
     while (found := client.get_deployment(deploymentId=name)["deploymentInfo"])["status"] in ACTIVE:
         if machine.stopping.wait(POLL_SECONDS):

@@ -16,7 +16,7 @@ class TrafficError(ValueError):
     """A routing configuration or an AppSpec that cannot be followed; the message says why."""
 
 
-def _routing(kind: str, percent: int = 0, minutes: int = 0) -> dict:
+def _routing(kind: str, percent: int = 0, minutes: int = 0) -> dict[str, Any]:
     if kind not in KINDS:
         return {"type": kind}
     word = KINDS[kind]
@@ -24,7 +24,7 @@ def _routing(kind: str, percent: int = 0, minutes: int = 0) -> dict:
 
 
 ALL_AT_ONCE = f"{DEFAULTS}LambdaAllAtOnce"
-PREDEFINED: dict[str, dict] = {
+PREDEFINED: dict[str, dict[str, Any]] = {
     ALL_AT_ONCE: _routing("AllAtOnce"),
     **{f"{DEFAULTS}LambdaCanary10Percent{minutes}Minutes": _routing("TimeBasedCanary", 10, minutes)
        for minutes in (5, 10, 15, 30)},
@@ -32,14 +32,14 @@ PREDEFINED: dict[str, dict] = {
        _routing("TimeBasedLinear", 10, minutes) for minutes in (1, 2, 3, 10)}}
 
 
-def _terms(routing: dict) -> tuple[int, int]:
+def _terms(routing: dict[str, Any]) -> tuple[int, int]:
     """Return percent and minutes of a time-based routing."""
     word = KINDS[routing["type"]]
     terms = routing.get(f"timeBased{word.title()}") or {}
     return terms.get(f"{word}Percentage", 0), terms.get(f"{word}Interval", 0)
 
 
-def check_routing(routing: dict) -> None:
+def check_routing(routing: dict[str, Any]) -> None:
     """Raise TrafficError unless a custom routing is complete and within CodeDeploy's limits."""
     if routing.get("type") not in KINDS:
         raise TrafficError("trafficRoutingConfig: type must be TimeBasedCanary or TimeBasedLinear")
@@ -49,7 +49,7 @@ def check_routing(routing: dict) -> None:
                            f" 1 to {LONGEST_MINUTES} minutes, not {percent} and {minutes}")
 
 
-def steps(routing: dict) -> list[tuple[int, float]]:
+def steps(routing: dict[str, Any]) -> list[tuple[int, float]]:
     """Return the new version's percentages in order, each with the seconds until the next."""
     if routing["type"] not in KINDS:
         return [(100, 0.0)]
@@ -69,7 +69,7 @@ class Shift:
     hooks: dict[str, str]
 
 
-def shift_of(revision: dict) -> Shift:
+def shift_of(revision: dict[str, Any]) -> Shift:
     """Return what a revision's AppSpec says; raises TrafficError where it says it wrongly."""
     spec = _folded(_parsed(revision), "the AppSpec")
     resources = spec.get("resources") or []
@@ -89,7 +89,7 @@ def shift_of(revision: dict) -> Shift:
     return Shift(*values, hooks)
 
 
-def _parsed(revision: dict) -> Any:
+def _parsed(revision: dict[str, Any]) -> Any:
     kind = revision.get("revisionType")
     part = {"AppSpecContent": "appSpecContent", "String": "string"}.get(str(kind))
     if part is None:
@@ -104,12 +104,12 @@ def _parsed(revision: dict) -> Any:
         raise TrafficError(f"the AppSpec is neither JSON nor YAML: {error}") from error
 
 
-def _mapping(value: Any, name: str) -> dict:
+def _mapping(value: Any, name: str) -> dict[str, Any]:
     if not isinstance(value, dict) or not value:
         raise TrafficError(f"{name} must be a map")
     return value
 
 
-def _folded(value: Any, name: str) -> dict:
+def _folded(value: Any, name: str) -> dict[str, Any]:
     """Return a map with its keys in lower case: CodeDeploy's own examples write them in both ways."""
     return {str(key).lower(): item for key, item in _mapping(value, name).items()}

@@ -21,7 +21,7 @@ SEAMS: tuple[tuple[str, str], ...] = (
     (_REST, "_rest_apis"),
     (_REST, "_stages_v1"),
 )
-Answer = tuple[int, dict, bytes]
+Answer = tuple[int, dict[str, Any], bytes]
 # The seconds that the integration of the request in hand has taken.
 _integration: ContextVar[list[float]] = ContextVar("integration_seconds")
 
@@ -83,7 +83,7 @@ def dimensions(machine: Machine, api_id: str, stage_name: str, path: str, method
     return sets
 
 
-def _detailed(stage: dict, resource: str, method: str) -> bool:
+def _detailed(stage: dict[str, Any], resource: str, method: str) -> bool:
     settings = stage.get("methodSettings") or {}
     return any(settings.get(key, {}).get("metricsEnabled")
                for key in (f"{resource}/{method}", f"{resource.lstrip('/')}/{method}", "*/*"))

@@ -49,7 +49,7 @@ def install(machine: Machine) -> None:
         **tags(service, action, body, given), **_metric_namespace(action, body, given)}
 
 
-def _metric_namespace(action: str, body: bytes, given: dict) -> dict[str, str]:
+def _metric_namespace(action: str, body: bytes, given: dict[str, Any]) -> dict[str, str]:
     """Return PutMetricData's condition key, of a request in JSON or as a form."""
     if action != "cloudwatch:PutMetricData":
         return {}

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
@@ -160,7 +161,7 @@ class Build:
         for name, version in self._spec.runtimes.items():
             self._say(f"Runtime {name} {version} is asked for; this machine's is {platform.python_version()}")
 
-    def _fetch(self, source: dict, version: str | None, folder: Path) -> str:
+    def _fetch(self, source: dict[str, Any], version: str | None, folder: Path) -> str:
         """Put one source into its folder and return the version that it has."""
         folder.mkdir(exist_ok=True)
         location = source.get("location", "").removeprefix("arn:aws:s3:::")
@@ -211,7 +212,7 @@ class Build:
             "CODEBUILD_LOG_PATH": self.uuid, "CODEBUILD_PROJECT_ARN": self._project["arn"],
         } | {each["name"]: self._value(each) for each in given}
 
-    def _value(self, variable: dict) -> str:
+    def _value(self, variable: dict[str, Any]) -> str:
         """Return a variable's value, read with the service role where it is kept elsewhere."""
         kind, value = variable.get("type", "PLAINTEXT"), variable["value"]
         if kind == "PARAMETER_STORE":
@@ -283,14 +284,14 @@ class Build:
 
     def _upload(self) -> None:
         """Put the artifacts where the project wants them."""
-        build: dict = {"secondaryArtifacts": []}
+        build: dict[str, Any] = {"secondaryArtifacts": []}
         for settings in self._project.get("secondaryArtifacts", []):
             build["secondaryArtifacts"].append(self._upload_one(settings["artifactIdentifier"], settings))
         build["artifacts"] = self._upload_one("", self._project["artifacts"])
         with self._table.edit(self.id) as record:
             record.update(build)
 
-    def _upload_one(self, identifier: str, settings: dict) -> dict:
+    def _upload_one(self, identifier: str, settings: dict[str, Any]) -> dict[str, Any]:
         """Upload one artifact and return its place and sums."""
         if settings["type"] == "NO_ARTIFACTS":
             return {"location": ""}
@@ -311,14 +312,14 @@ class Build:
         return {"location": f"arn:aws:s3:::{settings['location']}/{key}", "artifactIdentifier": identifier or None,
                 "sha256sum": hashlib.sha256(content).hexdigest() if content else None}
 
-    def _key(self, settings: dict, given: str) -> str:
+    def _key(self, settings: dict[str, Any], given: str) -> str:
         """Return the object key of an artifact; the buildspec's name counts where the project lets it."""
         own = settings.get("name") or self._project["name"]
         name = given if given and settings.get("overrideArtifactName") else own
         unique = self.uuid if settings.get("namespaceType") == "BUILD_ID" else ""
         return "/".join(part.strip("/") for part in (settings.get("path", ""), unique, name) if part.strip("/"))
 
-    def _encryption(self, settings: dict) -> dict:
+    def _encryption(self, settings: dict[str, Any]) -> dict[str, Any]:
         key = self._project.get("encryptionKey")
         if settings.get("encryptionDisabled") or not key:
             return {}
@@ -348,7 +349,7 @@ class Build:
         emit_state(self.machine, build)
 
 
-def emit_state(machine: Machine, build: dict) -> None:
+def emit_state(machine: Machine, build: dict[str, Any]) -> None:
     """Publish a build's state."""
     phases = [{"phase-type": phase["phaseType"], "phase-status": phase.get("phaseStatus"),
                "phase-context": [f"{each['statusCode']}: {each['message']}" for each in phase.get("contexts", [])]}

@@ -79,7 +79,7 @@ def parse(text: str) -> Buildspec:
         _known(document.get("cache"), "cache", "cache").get("paths") or [], list(document.get("reports") or {}))
 
 
-def _known(section: Any, kind: str, where: str) -> dict:
+def _known(section: Any, kind: str, where: str) -> dict[str, Any]:
     """Return a section, which must be a mapping of what KNOWN lists for it."""
     if section in (None, ""):
         return {}
@@ -91,7 +91,7 @@ def _known(section: Any, kind: str, where: str) -> dict:
     return section
 
 
-def _phase(name: str, section: dict) -> Phase:
+def _phase(name: str, section: dict[str, Any]) -> Phase:
     _known(section, "phase", f"phases.{name}")
     on_failure = section.get("on-failure", "")
     if on_failure not in ("", "ABORT", "CONTINUE"):
@@ -108,7 +108,7 @@ def _commands(where: str, commands: Any) -> list[str]:
     return commands
 
 
-def _runtimes(install: dict) -> dict[str, str]:
+def _runtimes(install: dict[str, Any]) -> dict[str, str]:
     runtimes = install.get("runtime-versions") or {}
     if unknown := [name for name in runtimes if name != "python"]:
         raise BuildspecError(f"Unknown runtime named {', '.join(unknown)}. This machine has the runtime python.")

@@ -14,6 +14,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -72,7 +73,7 @@ def recover(machine: Machine) -> None:
 class Capture:
     """What one endpoint has captured and not yet written."""
 
-    def __init__(self, machine: Machine, endpoint: str, config: dict, role: str) -> None:
+    def __init__(self, machine: Machine, endpoint: str, config: dict[str, Any], role: str) -> None:
         self._machine, self._endpoint, self._config, self._role = machine, endpoint, config, role
         self._every = max(1.0, machine.clock.scaled(FLUSH_SECONDS))
         self._flushed = time.monotonic()
@@ -83,7 +84,7 @@ class Capture:
         self._encodings = dict.fromkeys(types.get("CsvContentTypes", []), "CSV") | dict.fromkeys(
             types.get("JsonContentTypes", []), "JSON")
 
-    def record(self, variant: str, sent: tuple[str, bytes], answered: tuple[str, bytes], event: dict) -> None:
+    def record(self, variant: str, sent: tuple[str, bytes], answered: tuple[str, bytes], event: dict[str, Any]) -> None:
         """Take one request and its answer (content type and body each), if the sample has it."""
         if random.random() * 100 >= self._config["InitialSamplingPercentage"]:
             return
@@ -106,7 +107,7 @@ class Capture:
         target = f"{self._config['DestinationS3Uri'].rstrip('/')}/{self._endpoint}/{variant}/{hour}/{name}"
         return Part(_folder(self._machine) / name, target, self._config.get("KmsKeyId"), self._role).begin()
 
-    def _side(self, side: str, content_type: str, body: bytes) -> dict:
+    def _side(self, side: str, content_type: str, body: bytes) -> dict[str, Any]:
         """Return one side; what is neither CSV nor JSON by the configuration's content types is base64, as on AWS."""
         encoding = self._encodings.get(content_type.partition(";")[0].strip(), "BASE64")
         data = base64.b64encode(body).decode() if encoding == "BASE64" else body.decode(errors="replace")

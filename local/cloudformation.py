@@ -46,7 +46,7 @@ def _with_role(machine: Machine, handler: Any) -> Any:
     """Return the CloudFormation handler that checks PassRole and remembers whose rights an operation has."""
     roles = machine.store.table("stack-roles")
 
-    async def handle(method: str, path: str, headers: dict, body: bytes, query: dict) -> Any:
+    async def handle(method: str, path: str, headers: dict[str, Any], body: bytes, query: dict[str, Any]) -> Any:
         from ministack.core.iam_actions import access_denied_response
         from ministack.core.router import extract_access_key_id
 
@@ -67,7 +67,7 @@ def _refusal(machine: Machine, told: Any) -> Any:
     """Return a refusal in CloudFormation's words where a stack's state is the reason: people search for them."""
     from ministack.services.cloudformation import _stacks
 
-    def worded(match: re.Match) -> str:
+    def worded(match: re.Match[str]) -> str:
         stack = _stacks.get_scoped(machine.account_id, machine.region, match[1]) or {}
         return f"Stack:{stack.get('StackId', match[1])} is in {match[2]} state and can not be updated."
 
@@ -75,7 +75,7 @@ def _refusal(machine: Machine, told: Any) -> Any:
     return STATE_REFUSED.sub(worded, text).encode()
 
 
-def _acting(call: Call, stack: str, fields: dict, roles: Any) -> Credentials:
+def _acting(call: Call, stack: str, fields: dict[str, Any], roles: Any) -> Credentials:
     """Return the credentials that an operation acts with: its role's, the role that the stack has, or the caller's."""
     role = fields.get("RoleARN")
     if role:
@@ -104,21 +104,21 @@ def _handlers(machine: Machine, name: str) -> dict[str, Any]:
     def provisioner() -> Provisioner:
         return Provisioner(machine, TYPES[name], _actor.get())
 
-    def create(logical_id: str, properties: dict, stack_name: str) -> tuple[str, dict]:
+    def create(logical_id: str, properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, Any]]:
         return provisioner().create(_without_aws_tags(properties), _physical_name(stack_name, logical_id, max_len=63))
 
-    def update(physical_id: str, old: dict, new: dict, stack_name: str) -> tuple[str, dict]:
+    def update(physical_id: str, old: dict[str, Any], new: dict[str, Any], stack_name: str) -> tuple[str, dict[str, Any]]:
         maker = provisioner()
         return maker.update(maker.name_of(physical_id, old), _without_aws_tags(new))
 
-    def delete(physical_id: str, properties: dict) -> None:
+    def delete(physical_id: str, properties: dict[str, Any]) -> None:
         maker = provisioner()
         maker.delete(maker.name_of(physical_id, properties))
 
     return {"create": create, "update": update, "delete": delete}
 
 
-def _without_aws_tags(properties: dict) -> dict:
+def _without_aws_tags(properties: dict[str, Any]) -> dict[str, Any]:
     """Drop CloudFormation's own tags, which no service accepts from a caller."""
     tags = properties.get("Tags")
     if not tags:
@@ -130,7 +130,7 @@ def _without_aws_tags(properties: dict) -> dict:
 
 # The types that ministack provides
 
-def _check(machine: Machine, kind: str, phase: str, properties: dict, default_name: str) -> None:
+def _check(machine: Machine, kind: str, phase: str, properties: dict[str, Any], default_name: str) -> None:
     """Raise AccessDeniedError where the stack's role lacks a right that the operation needs."""
     if kind in TYPES:
         return  # its calls are authorized one by one
@@ -157,7 +157,7 @@ def authorize_transform(machine: Machine, name: str) -> None:
 
 
 def _checked_create(machine: Machine, inner: Any) -> Any:
-    def create(kind: str, logical_id: str, properties: dict, stack_name: str) -> Any:
+    def create(kind: str, logical_id: str, properties: dict[str, Any], stack_name: str) -> Any:
         _check(machine, kind, "create", properties, f"{stack_name}-{logical_id}")
         physical_id, attributes = inner(kind, logical_id, properties, stack_name)
         complete(machine, kind, physical_id, properties)
@@ -170,7 +170,7 @@ def _checked_create(machine: Machine, inner: Any) -> Any:
 def _checked_update(machine: Machine, inner: Any) -> Any:
     from ministack.services.cloudformation.provisioners import _replacing_change
 
-    def update(kind: str, physical_id: str, old: dict, new: dict, *rest: Any) -> Any:
+    def update(kind: str, physical_id: str, old: dict[str, Any], new: dict[str, Any], *rest: Any) -> Any:
         if old != new:  # what is replaced is made anew
             _check(machine, kind, "create" if _replacing_change(kind, old, new) else "update", new, physical_id)
         physical_id, attributes = inner(kind, physical_id, old, new, *rest)
@@ -181,7 +181,7 @@ def _checked_update(machine: Machine, inner: Any) -> Any:
 
 
 def _checked_delete(machine: Machine, inner: Any) -> Any:
-    def delete(kind: str, physical_id: str, properties: dict, *rest: Any) -> Any:
+    def delete(kind: str, physical_id: str, properties: dict[str, Any], *rest: Any) -> Any:
         _check(machine, kind, "delete", properties, physical_id)
         return inner(kind, physical_id, properties, *rest)
 

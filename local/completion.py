@@ -6,6 +6,7 @@ worker thread. RECORDS change what ministack keeps where it has no call for it.
 
 import json
 from collections.abc import Callable, Iterator
+from typing import Any
 from xml.sax.saxutils import escape
 
 from botocore import xform_name
@@ -14,10 +15,10 @@ from local import access_logs
 from local.machine import Machine
 from local.stacks import convert
 
-Call = tuple[str, str, dict]  # service, operation, request
+Call = tuple[str, str, dict[str, Any]]  # service, operation, request
 
 
-def complete(machine: Machine, kind: str, physical_id: str, properties: dict) -> None:
+def complete(machine: Machine, kind: str, physical_id: str, properties: dict[str, Any]) -> None:
     """Give a resource the values of its template that it lacks."""
     for service, operation, request in CALLS.get(kind, _none)(physical_id, properties):
         client = machine.client(service)
@@ -33,13 +34,13 @@ def install(machine: Machine) -> None:
 
     tell = ec2._vpce_fields_xml
 
-    def fields(endpoint: dict, tag: str = "item") -> str:
+    def fields(endpoint: dict[str, Any], tag: str = "item") -> str:
         return tell(endpoint, tag).removesuffix(f"</{tag}>") + _endpoint_fields(endpoint) + f"</{tag}>"
 
     ec2._vpce_fields_xml = fields
 
 
-def _endpoint_fields(endpoint: dict) -> str:
+def _endpoint_fields(endpoint: dict[str, Any]) -> str:
     groups = "".join(f"<item><groupId>{group}</groupId></item>" for group in endpoint.get("SecurityGroupIds", []))
     policy = endpoint.get("PolicyDocument") or ""
     text = policy if isinstance(policy, str) else json.dumps(policy)
@@ -47,11 +48,11 @@ def _endpoint_fields(endpoint: dict) -> str:
             f"<groupSet>{groups}</groupSet><policyDocument>{escape(text)}</policyDocument>")
 
 
-def _none(physical_id: str, properties: dict) -> Iterator[Call]:
+def _none(physical_id: str, properties: dict[str, Any]) -> Iterator[Call]:
     return iter(())
 
 
-def _bucket(physical_id: str, properties: dict) -> Iterator[Call]:
+def _bucket(physical_id: str, properties: dict[str, Any]) -> Iterator[Call]:
     if encryption := properties.get("BucketEncryption"):
         rules = [rule | {"ApplyServerSideEncryptionByDefault": rule["ServerSideEncryptionByDefault"]}
                  for rule in encryption["ServerSideEncryptionConfiguration"]]
@@ -65,14 +66,14 @@ def _bucket(physical_id: str, properties: dict) -> Iterator[Call]:
         yield "s3", "PutBucketTagging", {"Bucket": physical_id, "Tagging": {"TagSet": tags}}
 
 
-def _topic(physical_id: str, properties: dict) -> Iterator[Call]:
+def _topic(physical_id: str, properties: dict[str, Any]) -> Iterator[Call]:
     for name in ("KmsMasterKeyId", "SignatureVersion", "TracingConfig"):
         if name in properties:
             yield "sns", "SetTopicAttributes", {
                 "TopicArn": physical_id, "AttributeName": name, "AttributeValue": properties[name]}
 
 
-def _rest_api(physical_id: str, properties: dict) -> None:
+def _rest_api(physical_id: str, properties: dict[str, Any]) -> None:
     """Name members as API Gateway does, and read ~1 as the slash that it stands for."""
     from ministack.services import apigateway_v1
 
@@ -81,12 +82,12 @@ def _rest_api(physical_id: str, properties: dict) -> None:
     api["binaryMediaTypes"] = [name.replace("~1", "/") for name in api["binaryMediaTypes"]]
 
 
-def _stage(physical_id: str, properties: dict) -> None:
+def _stage(physical_id: str, properties: dict[str, Any]) -> None:
     from ministack.services import apigateway_v1
 
     apigateway_v1._stages_v1[properties["RestApiId"]][physical_id]["accessLogSettings"] = access_logs.of_template(properties)
 
 
-CALLS: dict[str, Callable[[str, dict], Iterator[Call]]] = {"AWS::S3::Bucket": _bucket, "AWS::SNS::Topic": _topic}
-RECORDS: dict[str, Callable[[str, dict], None]] = {
+CALLS: dict[str, Callable[[str, dict[str, Any]], Iterator[Call]]] = {"AWS::S3::Bucket": _bucket, "AWS::SNS::Topic": _topic}
+RECORDS: dict[str, Callable[[str, dict[str, Any]], None]] = {
     "AWS::ApiGateway::RestApi": _rest_api, "AWS::ApiGateway::Stage": _stage}

@@ -20,7 +20,7 @@ SEAMS: tuple[tuple[str, str], ...] = (
     *((_CLOUDWATCH, name) for name in ("_alarms", "_error", "_metrics", "_p", "_put_dashboard")),
     (_PROVISIONERS, "_cw_dashboard_body"), ("ministack.core.iam_actions", "extract_resource_arn"))
 _TEXT, _NUMBER = {"type": "string"}, {"type": "integer"}
-_PROPERTIES: dict[str, dict] = {
+_PROPERTIES: dict[str, dict[str, Any]] = {
     "metric": {"required": ["region"], "anyOf": [{"required": ["metrics"]}, {"required": ["annotations"]}], "properties": {
         "metrics": {"type": "array", "items": {"type": "array", "minItems": 1}}, "region": _TEXT, "title": _TEXT,
         "view": {"enum": ["timeSeries", "singleValue", "gauge", "bar", "pie", "table"]}, "stacked": {"type": "boolean"},
@@ -69,7 +69,7 @@ def check(body: str) -> None:
                            f"errors: {json.dumps(problems)}")
 
 
-def _put(inner: Any, params: dict, data: dict, is_cbor: bool, is_json: bool = False) -> Any:
+def _put(inner: Any, params: dict[str, Any], data: dict[str, Any], is_cbor: bool, is_json: bool = False) -> Any:
     from ministack.services import cloudwatch
 
     try:
@@ -79,13 +79,13 @@ def _put(inner: Any, params: dict, data: dict, is_cbor: bool, is_json: bool = Fa
     return inner(params, data, is_cbor, is_json)
 
 
-def _of_template(inner: Any, properties: dict) -> str:
+def _of_template(inner: Any, properties: dict[str, Any]) -> str:
     body = inner(properties)
     check(body)
     return body
 
 
-def _arn(inner: Any, service: str, method: str, path: str, headers: dict, body: bytes, *rest: Any) -> str:
+def _arn(inner: Any, service: str, method: str, path: str, headers: dict[str, Any], body: bytes, *rest: Any) -> str:
     """Return the ARN of the dashboard that a request names; what is not about one is ministack's."""
     from ministack.core.responses import get_account_id
 
@@ -98,13 +98,13 @@ def _arn(inner: Any, service: str, method: str, path: str, headers: dict, body: 
 
 # Pictures
 
-async def _handle(machine: Machine, inner: Any, method: str, path: str, headers: dict, body: bytes, query: dict) -> Any:
+async def _handle(machine: Machine, inner: Any, method: str, path: str, headers: dict[str, Any], body: bytes, query: dict[str, Any]) -> Any:
     if operation_of(method, path, headers, body, query) != "GetMetricWidgetImage" or "json" not in headers.get("content-type", ""):
         return await inner(method, path, headers, body, query)
     return await asyncio.to_thread(_image, machine, json.loads(body))
 
 
-def _image(machine: Machine, request: dict) -> Any:
+def _image(machine: Machine, request: dict[str, Any]) -> Any:
     """Return the answer of GetMetricWidgetImage (JSON protocol)."""
     from ministack.services import cloudwatch
 
@@ -122,7 +122,7 @@ def _image(machine: Machine, request: dict) -> Any:
     return 200, {"Content-Type": "application/x-amz-json-1.0"}, json.dumps(answer).encode()
 
 
-def _widget(request: dict) -> dict:
+def _widget(request: dict[str, Any]) -> dict[str, Any]:
     widget = json.loads(request.get("MetricWidget") or "null")
     if not isinstance(widget, dict):
         raise ValueError("MetricWidget must be a JSON object.")
@@ -136,7 +136,7 @@ def reader(machine: Machine) -> Reader:
 
     scope = machine.account_id, machine.region
 
-    def fetch(stat: dict, start: float, length: float, count: int) -> Any:
+    def fetch(stat: dict[str, Any], start: float, length: float, count: int) -> Any:
         with request_scope(*scope):
             return machine.alarms.series(stat, start, length, count, {})
 
@@ -145,7 +145,7 @@ def reader(machine: Machine) -> Reader:
             if points:
                 yield namespace, name, points[0]["Dimensions"]
 
-    def alarm(arn: str) -> dict | None:
+    def alarm(arn: str) -> dict[str, Any] | None:
         return cloudwatch._alarms.get_scoped(*scope, arn.rpartition(":alarm:")[2])
 
     return Reader(fetch, metrics, alarm, machine.clock, machine.region)

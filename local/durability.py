@@ -76,7 +76,7 @@ class Durability:
         s3._atomic_write = self._machine.storage.noting(s3._atomic_write)
         self._machine.saved = self.wait
 
-    def _telling(self, inner: Callable, names: frozenset[str]) -> Callable:
+    def _telling(self, inner: Callable[..., Any], names: frozenset[str]) -> Callable[..., Any]:
         def add_event(*arguments: Any, **more: Any) -> Any:
             answer = inner(*arguments, **more)
             self.touch(names)
@@ -86,13 +86,13 @@ class Durability:
 
     # Requests
 
-    def _held(self, service: str, handler: Callable) -> Callable:
+    def _held(self, service: str, handler: Callable[..., Any]) -> Callable[..., Any]:
         """Return the handler whose answer waits for what it acknowledges."""
         from ministack.core.iam_actions import access_denied_response
 
         own = self._states.get(service, frozenset())
 
-        async def handle(method: str, path: str, headers: dict, body: bytes, query: dict) -> Any:
+        async def handle(method: str, path: str, headers: dict[str, Any], body: bytes, query: dict[str, Any]) -> Any:
             operation = operation_of(method, path, headers, body, query)
             changes = READS.match(operation) is None
             try:
@@ -207,7 +207,7 @@ class Durability:
                 self._native._get_module(self._native._state_map[name]).load_persisted_state(data)
 
 
-def operation_of(method: str, path: str, headers: dict, body: bytes, query: dict) -> str:
+def operation_of(method: str, path: str, headers: dict[str, Any], body: bytes, query: dict[str, Any]) -> str:
     """Return the operation that a request names, by its protocol; Get or Change where only the method tells."""
     if target := headers.get("x-amz-target"):
         return target.rpartition(".")[2]
@@ -243,7 +243,7 @@ class _Copies:
         """Copy, unless this thread saves."""
         return value if getattr(self._saving, "on", False) else copy.deepcopy(value, memo)
 
-    def state(self, module: ModuleType) -> dict:
+    def state(self, module: ModuleType) -> dict[str, Any]:
         """Return a service's state; it holds the service's own objects."""
         module.copy = self  # type: ignore[attr-defined]
         self._saving.on = True
@@ -256,7 +256,7 @@ class _Copies:
 _copies = _Copies()
 
 
-def _state(module: ModuleType) -> dict:
+def _state(module: ModuleType) -> dict[str, Any]:
     """Return a service's state; one that another thread changed while it was read is read again."""
     short = module.__name__.rpartition(".")[2]
     for _ in range(5):
@@ -267,7 +267,7 @@ def _state(module: ModuleType) -> dict:
     return module.get_state()
 
 
-def _rows(state: dict) -> Iterator[tuple[str, str]]:
+def _rows(state: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield key and text of each row of a service's state: one for each store, and one for each entry of a store."""
     from ministack.core.persistence import _json_default
 
@@ -284,7 +284,7 @@ def _mark(text: str) -> bytes:
     return blake2b(text.encode(), digest_size=16).digest()
 
 
-def _restored(rows: list[tuple[str, str]]) -> dict:
+def _restored(rows: list[tuple[str, str]]) -> dict[str, Any]:
     """Return a service's state from its rows."""
     from ministack.core import responses
     from ministack.core.persistence import _json_object_hook

@@ -22,7 +22,7 @@ def install(machine: Machine) -> None:
 
 
 def _checked(machine: Machine, service: str, rights: Callable[..., Iterator[Right]], inner: Any) -> Any:
-    async def handle(method: str, path: str, headers: dict, body: bytes, query: dict, **more: Any) -> Any:
+    async def handle(method: str, path: str, headers: dict[str, Any], body: bytes, query: dict[str, Any], **more: Any) -> Any:
         from ministack.core.iam_actions import access_denied_response
         from ministack.core.router import extract_access_key_id
 
@@ -38,7 +38,7 @@ def _checked(machine: Machine, service: str, rights: Callable[..., Iterator[Righ
 
 # S3
 
-def _of_object(machine: Machine, method: str, path: str, headers: dict, body: bytes, query: dict) -> Iterator[Right]:
+def _of_object(machine: Machine, method: str, path: str, headers: dict[str, Any], body: bytes, query: dict[str, Any]) -> Iterator[Right]:
     """Yield what a request on an object needs besides its own action."""
     from ministack.services import s3
 
@@ -63,7 +63,7 @@ def reading(machine: Machine, bucket: str, key: str, version: Any = None) -> Ite
         yield "kms:Decrypt", _arn(machine, found)
 
 
-def _record(bucket: str, key: str, version: Any) -> dict:
+def _record(bucket: str, key: str, version: Any) -> dict[str, Any]:
     """Return what ministack keeps of an object or of one version, empty where there is none."""
     from ministack.services import s3
 
@@ -75,7 +75,7 @@ def _record(bucket: str, key: str, version: Any) -> dict:
 
 # SNS
 
-def _of_message(machine: Machine, method: str, path: str, headers: dict, body: bytes, query: dict) -> Iterator[Right]:
+def _of_message(machine: Machine, method: str, path: str, headers: dict[str, Any], body: bytes, query: dict[str, Any]) -> Iterator[Right]:
     fields = query | parse_qs(body.decode(errors="replace"))
     if fields.get("Action") in (["Publish"], ["PublishBatch"]):
         yield from publishing(machine, fields.get("TopicArn", [""])[0])

@@ -68,7 +68,7 @@ def install(machine: Machine) -> None:
     invoke_target, fanout = eventbridge._invoke_target, sns._fanout
     _add_version_to_s3_events(eventbridge, s3)
 
-    def invoke(target: dict, event: dict, rule: dict, view: Any = None) -> Any:
+    def invoke(target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], view: Any = None) -> Any:
         if ":codepipeline:" not in target.get("Arn", ""):
             return invoke_target(target, event, rule, view) if _may_deliver(machine, target, rule) else None
         payload = _payload(eventbridge, target, event, rule, view)
@@ -122,7 +122,7 @@ def _add_version_to_s3_events(eventbridge: Any, s3: Any) -> None:
         version.set(version_id)
         fire(*arguments, version_id=version_id, **more)
 
-    def dispatch_event(event: dict, *arguments: Any, **more: Any) -> Any:
+    def dispatch_event(event: dict[str, Any], *arguments: Any, **more: Any) -> Any:
         if event.get("Source") == "aws.s3" and version.get():
             detail = json.loads(event["Detail"])
             detail["object"]["version-id"] = version.get()
@@ -132,7 +132,7 @@ def _add_version_to_s3_events(eventbridge: Any, s3: Any) -> None:
     s3._fire_s3_event, eventbridge._dispatch_event = fire_event, dispatch_event
 
 
-def _payload(eventbridge: Any, target: dict, event: dict, rule: dict, view: Any) -> dict:
+def _payload(eventbridge: Any, target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], view: Any) -> dict[str, Any]:
     """Return what the target's input transformer or constant makes of an event, empty where it has none."""
     view = view or eventbridge._pattern_event_view(event)
     if target.get("InputTransformer"):
@@ -140,7 +140,7 @@ def _payload(eventbridge: Any, target: dict, event: dict, rule: dict, view: Any)
     return json.loads(target["Input"]) if target.get("Input") else {}
 
 
-def _may_deliver(machine: Machine, target: dict, rule: dict) -> bool:
+def _may_deliver(machine: Machine, target: dict[str, Any], rule: dict[str, Any]) -> bool:
     """Whether the target's role, or where it has none the function's policy, lets the event in; a refusal is logged."""
     arn, role, principal = target.get("Arn", ""), target.get("RoleArn"), _delivery.get(Delivery()).principal
     service = (arn.split(":") + [""] * 3)[2]
@@ -174,7 +174,7 @@ def _admitted(machine: Machine, function_arn: str, rule_arn: str, principal: str
         for statement in func["policy"]["Statement"])
 
 
-def _start_pipeline(machine: Machine, target: dict, payload: dict, principal: str, rule_arn: str) -> None:
+def _start_pipeline(machine: Machine, target: dict[str, Any], payload: dict[str, Any], principal: str, rule_arn: str) -> None:
     """Start the pipeline of a target with the target's role; a refusal is logged, as a failed invocation on AWS is."""
     _rule.set(rule_arn if principal == Delivery.principal else "")  # EventBridge Scheduler calls as any other client
     try:
@@ -190,7 +190,7 @@ def _start_pipeline(machine: Machine, target: dict, payload: dict, principal: st
         logger.error("EventBridge could not start %s: %s", target["Arn"], error)
 
 
-def _name_rule(params: dict, **_: Any) -> None:
+def _name_rule(params: dict[str, Any], **_: Any) -> None:
     if rule_arn := _rule.get():
         params["headers"][SOURCE_ARN] = rule_arn
 

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -26,7 +27,7 @@ INVOCATION_TIMEOUT = 60.0
 class Variant:
     """The instances of one production variant."""
 
-    def __init__(self, fleet: "Fleet", config: dict, model: dict) -> None:
+    def __init__(self, fleet: "Fleet", config: dict[str, Any], model: dict[str, Any]) -> None:
         self.fleet, self.model, self.config = fleet, model, config
         self.name = config["VariantName"]
         self.weight: float = config.get("InitialVariantWeight", 1.0)
@@ -86,7 +87,7 @@ class Variant:
             self._restarts += 1
             self.new_instance()
 
-    def summary(self) -> dict:
+    def summary(self) -> dict[str, Any]:
         """Return the variant as DescribeEndpoint shows it."""
         image = self.model.get("PrimaryContainer", self.model.get("Containers", [{}])[0])["Image"]
         digest = self.instances[0].digest if self.instances else ""
@@ -101,13 +102,13 @@ class Variant:
 class Fleet:
     """The variants of one endpoint configuration, and what they capture."""
 
-    def __init__(self, machine: Machine, name: str, folder: Path, config: dict, ended: threading.Event) -> None:
+    def __init__(self, machine: Machine, name: str, folder: Path, config: dict[str, Any], ended: threading.Event) -> None:
         self.machine, self.name, self.folder, self.config, self.ended = machine, name, folder, config, ended
         self.variants = {each["VariantName"]: Variant(self, each, config["_Models"][each["ModelName"]])
                          for each in config["ProductionVariants"]}
         self.capture: Capture | None = None
 
-    def want(self, desired: dict[str, dict]) -> None:
+    def want(self, desired: dict[str, dict[str, Any]]) -> None:
         """Change weights (at once) and counts (when the fleet is filled) of the variants named."""
         for name in desired.keys() & self.variants.keys():
             variant, members = self.variants[name], desired[name]
@@ -149,7 +150,7 @@ class Fleet:
         variant = random.choices(variants, weights)[0]
         return variant, variant.pick()
 
-    def summaries(self) -> list[dict]:
+    def summaries(self) -> list[dict[str, Any]]:
         """Return the variants as DescribeEndpoint shows them."""
         return [variant.summary() for variant in self.variants.values()]
 

@@ -15,6 +15,7 @@ import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from local.authorization import authorize
 from local.function_logs import log_group
@@ -46,7 +47,7 @@ class Environments:
         """Remove what the environments of a former run have left."""
         shutil.rmtree(self._folder / "environments", ignore_errors=True)
 
-    def start(self, func: dict, config: dict) -> Environment:
+    def start(self, func: dict[str, Any], config: dict[str, Any]) -> Environment:
         """Return a new environment of a version; it starts when it is first invoked."""
         identity = secrets.token_hex(16)
         credentials = self._machine.session(config["Role"], PRINCIPAL, config["FunctionName"])
@@ -58,7 +59,7 @@ class Environments:
         return Environment(folder, stream, lambda address, log: start(
             func, config, variables | {"AWS_LAMBDA_RUNTIME_API": address}, log))
 
-    def _start_zip(self, func: dict, config: dict, variables: dict[str, str], log: Path) -> Child:
+    def _start_zip(self, func: dict[str, Any], config: dict[str, Any], variables: dict[str, str], log: Path) -> Child:
         task = self._unpacked(func["code_zip"])
         layers = [self._unpacked(code) / "python" for layer in config.get("Layers") or []
                   if (code := self._svc._resolve_layer_zip(layer))]
@@ -71,7 +72,7 @@ class Environments:
         return self._machine.processes.start([sys.executable, "-m", "awslambdaric", config["Handler"]], env=variables,
                                              cwd=task, log=log, name=f"function {config['FunctionName']}")
 
-    def _start_image(self, func: dict, config: dict, variables: dict[str, str], log: Path) -> Child:
+    def _start_image(self, func: dict[str, Any], config: dict[str, Any], variables: dict[str, str], log: Path) -> Child:
         engine = self._machine.engine
         assert engine is not None
         image = engine.image(resolved_uri(config))
@@ -94,7 +95,7 @@ class Environments:
                 work.rename(folder)
         return folder
 
-    def _variables(self, config: dict, credentials: Credentials, stream: Destination, folder: Path) -> dict[str, str]:
+    def _variables(self, config: dict[str, Any], credentials: Credentials, stream: Destination, folder: Path) -> dict[str, str]:
         """Return what a Lambda function finds in its environment, and nothing of the server's but where TLS looks."""
         scratch, machine, settings = str(folder / "tmp"), self._machine, config.get("LoggingConfig") or {}
         mounts = self._mounts(config, credentials)
@@ -110,7 +111,7 @@ class Environments:
             "HOME": scratch, "TMPDIR": scratch,  # /tmp is an environment's own, and so is the home folder
         } | credentials.environment() | {name: value for name, value in form.items() if value}
 
-    def _mounts(self, config: dict, credentials: Credentials) -> dict[str, Path]:
+    def _mounts(self, config: dict[str, Any], credentials: Credentials) -> dict[str, Path]:
         """Return the folder that stands for each mount path of the function."""
         from ministack.services import efs
 

@@ -22,7 +22,7 @@ class FunctionLogs:
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._lines: queue.SimpleQueue[tuple[Destination, list[dict]] | None] = queue.SimpleQueue()
+        self._lines: queue.SimpleQueue[tuple[Destination, list[dict[str, Any]]] | None] = queue.SimpleQueue()
         threading.Thread(target=self._run, daemon=True, name="lambda-logs").start()
 
     def write(self, stream: Destination, lines: list[str]) -> None:
@@ -44,7 +44,7 @@ class FunctionLogs:
                 self._put(stream, events)
             self._machine.stopping.wait(LOG_BATCH_SECONDS)
 
-    def _put(self, stream: Destination, events: list[dict]) -> None:
+    def _put(self, stream: Destination, events: list[dict[str, Any]]) -> None:
         client = self._machine.client("logs", stream.credentials)
         try:
             if not stream.exists:
@@ -69,7 +69,7 @@ class FunctionLogs:
         stream.exists = True
 
 
-def log_group(config: dict) -> str:
+def log_group(config: dict[str, Any]) -> str:
     """Return the log group that a function writes to."""
     return (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config['FunctionName']}"
 
@@ -82,7 +82,7 @@ def exit_reason(code: int) -> str:
     return f"Runtime exited with error: {status}"
 
 
-def report(outcome: Outcome, invocation: Invocation, config: dict, output: str, memory: str,
+def report(outcome: Outcome, invocation: Invocation, config: dict[str, Any], output: str, memory: str,
            init_seconds: float | None) -> list[str]:
     """Return the lines that Lambda logs for one invocation."""
     request, milliseconds = f"RequestId: {invocation.request_id}", outcome.seconds * 1000

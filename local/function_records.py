@@ -57,14 +57,14 @@ class FunctionRecords:
 
     # Operations of the API
 
-    def _create_alias(self, inner: Any, name: str, data: dict) -> tuple:
+    def _create_alias(self, inner: Any, name: str, data: dict[str, Any]) -> tuple[Any, ...]:
         return self._refused_alias(name, data, "$LATEST") or inner(name, data)
 
-    def _update_alias(self, inner: Any, name: str, alias: str, data: dict) -> tuple:
+    def _update_alias(self, inner: Any, name: str, alias: str, data: dict[str, Any]) -> tuple[Any, ...]:
         known = (self._svc._functions.get(name) or {}).get("aliases", {}).get(alias) or {"FunctionVersion": "$LATEST"}
         return self._refused_alias(name, data, known["FunctionVersion"]) or inner(name, alias, data)
 
-    def _refused_alias(self, name: str, data: dict, current: str) -> tuple | None:
+    def _refused_alias(self, name: str, data: dict[str, Any], current: str) -> tuple[Any, ...] | None:
         """Return Lambda's refusal of an alias whose versions or weights cannot be, None where they can."""
         from ministack.core.responses import error_response_json
 
@@ -80,7 +80,7 @@ class FunctionRecords:
                                        " another one than its own and not $LATEST, with a weight of 0 to 1", 400)
         return None
 
-    def _get_func_record_for_ref(self, inner: Any, function_ref: str) -> tuple[dict | None, dict | None, str]:
+    def _get_func_record_for_ref(self, inner: Any, function_ref: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None, str]:
         """Keep the qualifier that API Gateway, Step Functions and others name, so that aliases count for them too."""
         record, config, name = inner(function_ref)
         start = 7 if function_ref.startswith("arn:") else 1
@@ -89,21 +89,21 @@ class FunctionRecords:
             config = config | {"FunctionArn": f"{self._svc._func_arn(name)}:{qualifier}"}
         return record, config, name
 
-    def _build_config(self, inner: Any, name: str, data: dict, code_zip: bytes | None = None) -> dict:
+    def _build_config(self, inner: Any, name: str, data: dict[str, Any], code_zip: bytes | None = None) -> dict[str, Any]:
         config = inner(name, data, code_zip)
         uri = (data.get("Code") or {}).get("ImageUri")
         return config | self._checked({**config, "ImageUri": uri}, code_zip)
 
-    def _create_function(self, inner: Any, data: dict) -> tuple:
+    def _create_function(self, inner: Any, data: dict[str, Any]) -> tuple[Any, ...]:
         return refusing(inner, data)
 
-    def _update_code(self, inner: Any, name: str, data: dict) -> tuple:
+    def _update_code(self, inner: Any, name: str, data: dict[str, Any]) -> tuple[Any, ...]:
         func = self._svc._functions.get(name)
         if func is None or "ImageUri" not in data:
             return inner(name, data)
         return refusing(self._update_image, inner, func["config"], name, data)
 
-    def _update_image(self, inner: Any, config: dict, name: str, data: dict) -> tuple:
+    def _update_image(self, inner: Any, config: dict[str, Any], name: str, data: dict[str, Any]) -> tuple[Any, ...]:
         former = config["CodeSha256"]
         config["CodeSha256"] = image_digest(data["ImageUri"])
         response = inner(name, data)
@@ -111,7 +111,7 @@ class FunctionRecords:
             config["CodeSha256"] = former
         return response
 
-    def _get_function(self, inner: Any, name: str, qualifier: str | None = None) -> tuple:
+    def _get_function(self, inner: Any, name: str, qualifier: str | None = None) -> tuple[Any, ...]:
         from ministack.core.responses import json_response
 
         status, headers, body = inner(name, qualifier)
@@ -121,7 +121,7 @@ class FunctionRecords:
         document["Code"]["ResolvedImageUri"] = resolved_uri(document["Configuration"])
         return json_response(document)
 
-    def _checked(self, config: dict, code_zip: bytes | None) -> dict:
+    def _checked(self, config: dict[str, Any], code_zip: bytes | None) -> dict[str, Any]:
         """Return what to add to a new function's configuration; raises FunctionError for what cannot run."""
         if config.get("FileSystemConfigs") and not config["VpcConfig"].get("SubnetIds"):
             raise FunctionError("Function must be configured to execute in a VPC to reference access point "
@@ -149,7 +149,7 @@ class FunctionRecords:
 
     # CloudFormation's functions, of which ministack keeps fewer properties than its API does
 
-    def _create_of_stack(self, inner: Any, logical_id: str, props: dict, stack_name: str) -> tuple[str, dict]:
+    def _create_of_stack(self, inner: Any, logical_id: str, props: dict[str, Any], stack_name: str) -> tuple[str, dict[str, Any]]:
         name, attributes = inner(logical_id, props, stack_name)
         try:
             self._complete(name, props)
@@ -158,7 +158,7 @@ class FunctionRecords:
             raise
         return name, attributes
 
-    def _update_of_stack(self, inner: Any, physical_id: str, old: dict, new: dict, *args: Any) -> tuple[str, dict]:
+    def _update_of_stack(self, inner: Any, physical_id: str, old: dict[str, Any], new: dict[str, Any], *args: Any) -> tuple[str, dict[str, Any]]:
         name, attributes = inner(physical_id, old, new, *args)
         self._complete(name, new)
         return name, attributes
@@ -167,7 +167,7 @@ class FunctionRecords:
         self._svc.invalidate_worker(physical_id)
         return inner(physical_id, *args)
 
-    def _complete(self, name: str, props: dict) -> None:
+    def _complete(self, name: str, props: dict[str, Any]) -> None:
         func = self._svc._functions[name]
         config = func["config"]
         config["VpcConfig"] = self._svc._vpc_config_with_id(props.get("VpcConfig"))
@@ -180,7 +180,7 @@ class FunctionRecords:
         config.update(self._checked(config, func["code_zip"]))
 
 
-def refusing(inner: Any, *args: Any) -> tuple:
+def refusing(inner: Any, *args: Any) -> tuple[Any, ...]:
     """Call an API operation and answer a FunctionError as Lambda does."""
     from ministack.core.responses import error_response_json
 
@@ -202,7 +202,7 @@ def image_digest(uri: str) -> str:
     raise FunctionError(f"Source image {uri} does not exist. Provide a valid source image.")
 
 
-def resolved_uri(config: dict) -> str:
+def resolved_uri(config: dict[str, Any]) -> str:
     """Return the image that a function was given, by digest: a tag that moves later changes nothing."""
     reference = Reference.parse(config["ImageUri"])
     return f"{reference.registry}/{reference.repository}@sha256:{config['CodeSha256']}"

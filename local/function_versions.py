@@ -32,7 +32,7 @@ def install(machine: Machine) -> None:
     handlers["create"] = functools.partial(_create, handlers["create"])
 
 
-def _publish(inner: Any, name: str, data: dict) -> tuple:
+def _publish(inner: Any, name: str, data: dict[str, Any]) -> tuple[Any, ...]:
     from ministack.services.lambda_svc import _functions
 
     func = _functions.get(name)
@@ -45,7 +45,7 @@ def _publish(inner: Any, name: str, data: dict) -> tuple:
     return answer
 
 
-def _create(inner: Any, logical_id: str, properties: dict, stack_name: str) -> tuple[str, dict]:
+def _create(inner: Any, logical_id: str, properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, Any]]:
     from ministack.services.cloudformation.provisioners import _lambda_function_for_cfn_ref
 
     func = _lambda_function_for_cfn_ref(properties.get("FunctionName", ""))[0]
@@ -54,18 +54,18 @@ def _create(inner: Any, logical_id: str, properties: dict, stack_name: str) -> t
     return inner(logical_id, properties, stack_name)
 
 
-def _recognise(func: dict) -> None:
+def _recognise(func: dict[str, Any]) -> None:
     """Let the latest version be that of the function as it is, where nothing of it differs."""
     latest = _latest(func)
     if latest and latest.get("published_of") == _fingerprint(func):
         latest["function_revision"] = func["config"]["RevisionId"]
 
 
-def _latest(func: dict) -> dict | None:
+def _latest(func: dict[str, Any]) -> dict[str, Any] | None:
     number = max(func["versions"], key=int, default=None)
     return func["versions"][number] if number else None
 
 
-def _fingerprint(func: dict) -> str:
+def _fingerprint(func: dict[str, Any]) -> str:
     lasting = {key: value for key, value in func["config"].items() if key not in PASSING}
     return json.dumps(lasting, sort_keys=True, default=str)

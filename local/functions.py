@@ -50,7 +50,7 @@ INTERNAL_ERROR = json.dumps({"message": "Internal server error"})
 _chosen: ContextVar[tuple[str, str, str] | None] = ContextVar("chosen_version", default=None)
 
 
-def choose_version(alias: dict) -> str:
+def choose_version(alias: dict[str, Any]) -> str:
     """Return the version that the next invocation of an alias runs: each as often as its weight says."""
     point = random.random()
     for version, weight in ((alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}).items():
@@ -108,11 +108,11 @@ class Functions:
 
     # Invoking
 
-    async def _on_thread(self, run: Callable, *arguments: Any, thread_name: str = "") -> Any:
+    async def _on_thread(self, run: Callable[..., Any], *arguments: Any, thread_name: str = "") -> Any:
         """Run an invocation on a thread that is kept for the next one; ministack starts one for each."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, copy_context().run, run, *arguments)
 
-    def execute(self, func: dict, config: dict, event: Any, request_id: str, started: float) -> dict:
+    def execute(self, func: dict[str, Any], config: dict[str, Any], event: Any, request_id: str, started: float) -> dict[str, Any]:
         """Run one invocation, of whatever origin; return ministack's result record."""
         func, config, qualifier = self._executed(func, config)
         key = (config["FunctionName"], config["Version"], config["RevisionId"], config["CodeSha256"])
@@ -129,7 +129,7 @@ class Functions:
             request_id, json.dumps(event).encode(), self._svc._func_arn(config["FunctionName"])
             + (f":{qualifier}" if qualifier else ""), float(config["Timeout"]), trace(self._svc._invoke_depth.get())))
 
-    def _executed(self, func: dict, config: dict) -> tuple[dict, dict, str]:
+    def _executed(self, func: dict[str, Any], config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], str]:
         """Return the record and configuration of the version to run, and the qualifier that the caller named."""
         qualifier = "".join(config["FunctionArn"].split(":")[7:8])
         base = self._svc._functions.get(config["FunctionName"]) or func
@@ -140,8 +140,8 @@ class Functions:
         version = chosen[2] if chosen and chosen[:2] == (config["FunctionName"], qualifier) else choose_version(alias)
         return *self._svc._effective_func_record_for_qualifier(base, version), qualifier
 
-    def _run(self, key: Key, environment: Environment, config: dict, qualifier: str,
-             invocation: Invocation) -> dict:
+    def _run(self, key: Key, environment: Environment, config: dict[str, Any], qualifier: str,
+             invocation: Invocation) -> dict[str, Any]:
         first = environment.init_seconds is None
         try:
             outcome = environment.invoke(invocation, INIT_SECONDS + invocation.timeout)
@@ -167,7 +167,7 @@ class Functions:
 
     # Repairs of how ministack invokes: each takes what it had at this place first
 
-    def _acquire_execution_slot(self, inner: Any, func: dict, config: dict) -> tuple[str | None, str | None]:
+    def _acquire_execution_slot(self, inner: Any, func: dict[str, Any], config: dict[str, Any]) -> tuple[str | None, str | None]:
         """Count concurrency for all versions of a function together, and publish it."""
         name, qualifier = config["FunctionName"], "".join(config["FunctionArn"].split(":")[7:8])
         slot, limit = inner(self._svc._functions.get(name) or func, config)
@@ -175,8 +175,8 @@ class Functions:
         self._metrics(name, qualifier, "", {"Throttles": 1} if slot is None else {"ConcurrentExecutions": running})
         return slot, limit
 
-    async def _invoke(self, inner: Any, name: str, event: Any, headers: dict, path_qualifier: str | None = None,
-                      query: dict | None = None) -> tuple:
+    async def _invoke(self, inner: Any, name: str, event: Any, headers: dict[str, Any], path_qualifier: str | None = None,
+                      query: dict[str, Any] | None = None) -> tuple[Any, ...]:
         """Choose an alias's version before all else, so that the answer's header names the one that ran."""
         qualifier = self._svc._qualifier_from_path_or_query(path_qualifier, query)
         alias = (self._svc._functions.get(name) or {}).get("aliases", {}).get(qualifier)
@@ -197,7 +197,7 @@ def trace(depth: int) -> str:
             f"Lineage=local:{depth}")
 
 
-def inbound_depth(headers: dict) -> int:
+def inbound_depth(headers: dict[str, Any]) -> int:
     """Return the number of functions that a request has come through; every SDK hands the header on."""
     lineage = re.search(r"Lineage=local(?::|%3A)(\d+)", headers.get("x-amzn-trace-id") or "")
     return int(lineage[1]) if lineage else 0
@@ -232,7 +232,7 @@ def alias_action(inner: Any, method: str, path: str) -> str | None:
     return {"GET": "GetAlias", "PUT": "UpdateAlias", "DELETE": "DeleteAlias"}.get(method) if named else inner(method, path)
 
 
-def proxy_response(result: dict) -> tuple[dict, None]:
+def proxy_response(result: dict[str, Any]) -> tuple[dict[str, Any], None]:
     """Return what API Gateway answers: 500 when Lambda refuses, 502 when the function fails or answers out of form."""
     payload: Any = result.get("body")
     if result.get("throttle"):

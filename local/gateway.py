@@ -15,7 +15,7 @@ from local.serving import server
 NATIVE_SERVICES = ("s3,sqs,sns,dynamodb,lambda,iam,sts,secretsmanager,logs,ssm,events,monitoring,states,apigateway,"
                    "cloudformation,kms,ecr,ec2,elasticfilesystem,scheduler,tagging")
 SETTLE_SECONDS = 3.0  # for which the start waits for the end of what was interrupted
-ASGI = Callable[[dict, Any, Any], Awaitable[None]]
+ASGI = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 
 
 def configure(machine: Machine) -> None:
@@ -98,7 +98,7 @@ class Gateway:
         s3_events.install(self.machine)
         self._durability.install()  # last, so that its answers are the last
 
-    async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Serve what is not an AWS API (git) by its path, and hand on the rest."""
         for prefix, route in self._routes.items():
             if scope["type"] == "http" and scope["path"].startswith(prefix):

@@ -35,7 +35,7 @@ ERROR_TYPES = {
     "INVALID_API_KEY": "ForbiddenException", "QUOTA_EXCEEDED": "LimitExceededException",
     "REQUEST_TOO_LARGE": "RequestTooLargeException"}
 # The request in hand, as ministack's gateway responses see it.
-_request: ContextVar[dict] = ContextVar("gateway_request")
+_request: ContextVar[dict[str, Any]] = ContextVar("gateway_request")
 
 
 class IntegrationError(Exception):
@@ -63,12 +63,12 @@ def install(machine: Machine) -> None:
 
 # A request
 
-def request_in_hand() -> dict:
+def request_in_hand() -> dict[str, Any]:
     """Return what is known of the request that this task answers: ids, place, identity and error."""
     return _request.get({})
 
 
-async def _execute(inner: Any, request: dict, *arguments: Any) -> Any:
+async def _execute(inner: Any, request: dict[str, Any], *arguments: Any) -> Any:
     """Answer a request, with its id in the header of whatever is answered."""
     _request.set(request)
     answer = await inner(request, *arguments)
@@ -78,7 +78,7 @@ async def _execute(inner: Any, request: dict, *arguments: Any) -> Any:
     return status, headers | {"x-amzn-requestid": request["request_id"]}, body
 
 
-def _event(inner: Any, *arguments: Any, **more: Any) -> dict:
+def _event(inner: Any, *arguments: Any, **more: Any) -> dict[str, Any]:
     event = inner(*arguments, **more)
     event["requestContext"]["requestId"] = _request.get()["request_id"]
     _request.get()["identity"] = event["requestContext"]["identity"]
@@ -93,7 +93,7 @@ async def _call(inner: Any, *arguments: Any, **more: Any) -> Any:
         raise IntegrationError("INTEGRATION_TIMEOUT", TIMED_OUT) from None
 
 
-def _proxy_response(inner: Any, result: dict) -> tuple[dict, None]:
+def _proxy_response(inner: Any, result: dict[str, Any]) -> tuple[dict[str, Any], None]:
     answer, _ = inner(result)
     if answer["body"] is INTERNAL_ERROR:
         raise IntegrationError(*FAILURES[answer["statusCode"]])
@@ -113,7 +113,7 @@ async def _invoke(inner: Any, *arguments: Any, **more: Any) -> Any:
 
 # The answer
 
-def _error_response(inner: Any, error: Any, request: dict) -> tuple[int, dict, bytes]:
+def _error_response(inner: Any, error: Any, request: dict[str, Any]) -> tuple[int, dict[str, Any], bytes]:
     """Answer with the status that the failure has, unless the API says another."""
     from ministack.services import apigateway_v1 as rest
 
@@ -126,7 +126,7 @@ def _error_response(inner: Any, error: Any, request: dict) -> tuple[int, dict, b
     return status, headers, body
 
 
-def _response_for_type(inner: Any, customized: dict, response_type: str) -> dict:
+def _response_for_type(inner: Any, customized: dict[str, Any], response_type: str) -> dict[str, Any]:
     """Return the response of a type; the status of a fallback is that of all types that are not set themselves."""
     from ministack.services.apigateway_v1 import _gateway_response_family
 
@@ -137,7 +137,7 @@ def _response_for_type(inner: Any, customized: dict, response_type: str) -> dict
 
 # An API of an OpenAPI body
 
-def _import(inner: Any, body: dict, *base: Any) -> str:
+def _import(inner: Any, body: dict[str, Any], *base: Any) -> str:
     from ministack.services import apigateway_v1 as rest
 
     api_id = inner(body, *base)
@@ -149,7 +149,7 @@ def _import(inner: Any, body: dict, *base: Any) -> str:
     return api_id
 
 
-def _update(inner: Any, physical_id: str, old: dict, new: dict, *rest_of: Any) -> tuple[str, dict]:
+def _update(inner: Any, physical_id: str, old: dict[str, Any], new: dict[str, Any], *rest_of: Any) -> tuple[str, dict[str, Any]]:
     """Change an API; another body takes the place of the old one, and the API keeps its id, deployments and stages."""
     from ministack.services import apigateway_v1 as rest
 

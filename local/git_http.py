@@ -49,7 +49,7 @@ class GitHttp:
     def __init__(self, machine: Machine, announce: Callable[[Machine, str, str], None]) -> None:
         self.machine, self._announce = machine, announce
 
-    async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Serve one request of git."""
         headers = {key.decode().lower(): value.decode("latin-1") for key, value in scope["headers"]}
         try:
@@ -62,7 +62,7 @@ class GitHttp:
         else:
             await self._serve(name, caller, scope, headers, receive, send)
 
-    def _admit(self, scope: dict, headers: dict) -> tuple[str, str]:
+    def _admit(self, scope: dict[str, Any], headers: dict[str, Any]) -> tuple[str, str]:
         """Return the repository's name and the caller's ARN when that one may do what it asks; raises Refused."""
         found = PLACE.fullmatch(scope["path"])
         if found is None:
@@ -85,7 +85,7 @@ class GitHttp:
         found: Any = resolve_credential(access_key, self.machine.account_id)
         return str(found.principal_arn)
 
-    def _identify(self, headers: dict, *paths: str) -> str:
+    def _identify(self, headers: dict[str, Any], *paths: str) -> str:
         """Return the access key whose secret signed one of ``paths``."""
         from ministack.core.iam_evaluator import ResolvedCredential, resolve_credential
 
@@ -116,7 +116,7 @@ class GitHttp:
         if abs((datetime.now(UTC) - made).total_seconds()) > VALID_SECONDS:
             raise Refused(403, f"the signature was made at {found[1]}Z and is valid for {VALID_SECONDS // 60} minutes")
 
-    async def _serve(self, name: str, caller: str, scope: dict, headers: dict, receive: Any, send: Any) -> None:
+    async def _serve(self, name: str, caller: str, scope: dict[str, Any], headers: dict[str, Any], receive: Any, send: Any) -> None:
         """Hand the request to git http-backend and stream both ways; a push is announced before it is acknowledged."""
         # no entry in the table of processes: a backend ends by itself when the machine's end of its pipes closes
         backend = await asyncio.create_subprocess_exec(
@@ -137,7 +137,7 @@ class GitHttp:
             with suppress(ProcessLookupError):
                 backend.kill()
 
-    def _variables(self, name: str, scope: dict, headers: dict) -> dict[str, str]:
+    def _variables(self, name: str, scope: dict[str, Any], headers: dict[str, Any]) -> dict[str, str]:
         """Return the CGI variables of a request."""
         action = scope["path"][PLACE.fullmatch(scope["path"]).start(3):]  # type: ignore[union-attr]
         optional = {"CONTENT_LENGTH": "content-length", "HTTP_CONTENT_ENCODING": "content-encoding",

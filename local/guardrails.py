@@ -7,7 +7,7 @@ new fleet's capacity, it is here of the traffic, to the percent.
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from local.authorization import authorize
 from local.fleets import TICK_SECONDS, Fleet
@@ -30,7 +30,7 @@ class StoppedError(Exception):
     """The endpoint goes away while it is updated: its next start serves the old configuration."""
 
 
-def steps(policy: dict, instances: int) -> list[tuple[float, float]]:
+def steps(policy: dict[str, Any], instances: int) -> list[tuple[float, float]]:
     """Return the new fleet's shares of the traffic in order, each with the seconds that it bakes."""
     routing = policy["TrafficRoutingConfiguration"]
     wait, kind = float(routing["WaitIntervalInSeconds"]), routing["Type"]
@@ -42,7 +42,7 @@ def steps(policy: dict, instances: int) -> list[tuple[float, float]]:
     return [*((each, wait) for each in shares), (1.0, wait)]
 
 
-def check(deployment: dict, old: list[str], config: dict, kept: dict[str, dict]) -> None:
+def check(deployment: dict[str, Any], old: list[str], config: dict[str, Any], kept: dict[str, dict[str, Any]]) -> None:
     """Raise ValidationException for a deployment that SageMaker refuses for this configuration and the counts kept."""
     policy = deployment.get("BlueGreenUpdatePolicy")
     variants = config["ProductionVariants"]
@@ -61,7 +61,7 @@ def _differing(old: list[str], new: list[str]) -> str:
         f"configuration has {', '.join(new)}.")
 
 
-def _wrong_size(routing: dict, instances: int) -> str:
+def _wrong_size(routing: dict[str, Any], instances: int) -> str:
     kind = routing["Type"]
     if kind not in SIZES:
         return ""
@@ -75,7 +75,7 @@ def _wrong_size(routing: dict, instances: int) -> str:
         f"{f'{least:.0%} to ' if least else 'at most '}{MOST:.0%}.")
 
 
-def _too_long(policy: dict, instances: int) -> str:
+def _too_long(policy: dict[str, Any], instances: int) -> str:
     waits = sum(wait for _, wait in steps(policy, instances)) + policy.get("TerminationWaitInSeconds", 0)
     limit = policy.get("MaximumExecutionTimeoutInSeconds", waits + 1)
     return "" if limit > waits else (f"MaximumExecutionTimeoutInSeconds is {limit}; it must be more than the {waits:.0f} "
@@ -85,7 +85,7 @@ def _too_long(policy: dict, instances: int) -> str:
 class Alarms:
     """The alarms of a deployment, read with the rights of the endpoint's role."""
 
-    def __init__(self, machine: Machine, deployment: dict, role: str) -> None:
+    def __init__(self, machine: Machine, deployment: dict[str, Any], role: str) -> None:
         self._machine, self._role = machine, role
         self._names = [alarm["AlarmName"] for alarm in deployment.get("AutoRollbackConfiguration", {}).get("Alarms", [])]
 
@@ -112,7 +112,7 @@ class Alarms:
 class Shift:
     """One guarded update of an endpoint, run on its thread."""
 
-    def __init__(self, endpoint: "Endpoint", old: Fleet, deployment: dict, role: str) -> None:
+    def __init__(self, endpoint: "Endpoint", old: Fleet, deployment: dict[str, Any], role: str) -> None:
         self._endpoint, self._machine, self._old = endpoint, endpoint.machine, old
         self._policy = deployment.get("BlueGreenUpdatePolicy") or {
             "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}}

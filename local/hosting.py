@@ -39,7 +39,7 @@ class Endpoint:
 
     # Changes, made on the endpoint's thread
 
-    def deploy(self, config: dict, desired: dict[str, dict], deployment: dict | None, reason: str | None) -> None:
+    def deploy(self, config: dict[str, Any], desired: dict[str, dict[str, Any]], deployment: dict[str, Any] | None, reason: str | None) -> None:
         """Start a configuration's instances beside those that serve, then let them take over, all at once or guarded."""
         fresh, old = Fleet(self.machine, self.name, self.folder, config, self.ended), self.fleet
         fresh.want(desired)
@@ -72,7 +72,7 @@ class Endpoint:
         fresh.retire()
         self._fail(reason)
 
-    def scale(self, desired: dict[str, dict]) -> None:
+    def scale(self, desired: dict[str, dict[str, Any]]) -> None:
         """Change weights and instance counts of the variants that serve."""
         assert self.fleet is not None
         self.fleet.want(desired)
@@ -154,7 +154,7 @@ class Endpoint:
                                                          f"{variant.name}.", 503)
 
     def invoke(self, body: bytes, headers: dict[str, str], target: str | None,
-               event: dict) -> tuple[str, http.client.HTTPMessage, bytes]:
+               event: dict[str, Any]) -> tuple[str, http.client.HTTPMessage, bytes]:
         """Send one invocation; return variant, answer headers and body; raises ModelFaultError for a fault."""
         began = time.perf_counter()
         variant, instance = self.choose(target)
@@ -188,12 +188,12 @@ def not_found(machine: Machine, name: str) -> ServiceError:
     return ServiceError("ValidationError", f"Endpoint {name} of account {machine.account_id} not found.")
 
 
-def _role(config: dict) -> str:
+def _role(config: dict[str, Any]) -> str:
     """Return the role that an endpoint of a configuration has: that of its first model."""
     return config["_Models"][config["ProductionVariants"][0]["ModelName"]]["ExecutionRoleArn"]
 
 
-def _capture_summary(config: dict | None) -> dict | None:
+def _capture_summary(config: dict[str, Any] | None) -> dict[str, Any] | None:
     if not config:
         return None
     on = config.get("EnableCapture", True)
@@ -209,7 +209,7 @@ class Hosting:
         self.machine, self.collection = machine, collection
         self._endpoints: dict[str, Endpoint] = {}
 
-    def deploy(self, name: str, config: dict, desired: dict[str, dict] | None = None, deployment: dict | None = None,
+    def deploy(self, name: str, config: dict[str, Any], desired: dict[str, dict[str, Any]] | None = None, deployment: dict[str, Any] | None = None,
                reason: str | None = None) -> None:
         """Bring an endpoint to a configuration; its status tells when it is done, with a reason to be shown then."""
         endpoint = self._endpoints.get(name.lower())
@@ -217,7 +217,7 @@ class Hosting:
             endpoint = self._endpoints[name.lower()] = Endpoint(self.machine, self.collection, name)
         endpoint.work.put(lambda: endpoint.deploy(config, desired or {}, deployment, reason))
 
-    def scale(self, name: str, desired: dict[str, dict]) -> None:
+    def scale(self, name: str, desired: dict[str, dict[str, Any]]) -> None:
         """Change weights at once and instance counts; the endpoint's status tells when it is done."""
         endpoint = self.serving(name)
         endpoint.work.put(lambda: endpoint.scale(desired))

@@ -9,6 +9,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -57,7 +58,7 @@ class Place:
 class Instance:
     """One serving process of a model, with its port and its pool of connections."""
 
-    def __init__(self, machine: Machine, model: dict, place: Place) -> None:
+    def __init__(self, machine: Machine, model: dict[str, Any], place: Place) -> None:
         self.machine, self.place = machine, place
         self.container = (model.get("PrimaryContainer") or model["Containers"][0])
         self.isolated = model.get("EnableNetworkIsolation", False)

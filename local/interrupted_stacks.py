@@ -26,7 +26,7 @@ SEAMS: tuple[tuple[str, str], ...] = (
 WORDS = "interrupted: the local AWS was stopped during this operation; try it again"
 NO_ROLLBACK = 2  # where the call has disable_rollback, after template and parameters
 logger = logging.getLogger("local")
-Made = dict[str, tuple[str, dict]]
+Made = dict[str, tuple[str, dict[str, Any]]]
 # What the resources of an operation that is called again had become; None in any other.
 _made: contextvars.ContextVar[Made | None] = contextvars.ContextVar("made", default=None)
 
@@ -75,8 +75,8 @@ def stacks_of() -> Any:
 
 # What is under way. Only what works on a thread can be interrupted: all else is saved with its stack's record.
 
-def _create(machine: Machine, begun: Table, inner: Callable) -> Callable:
-    def create(kind: str, logical_id: str, properties: dict, stack: str) -> Any:
+def _create(machine: Machine, begun: Table, inner: Callable[..., Any]) -> Callable[..., Any]:
+    def create(kind: str, logical_id: str, properties: dict[str, Any], stack: str) -> Any:
         from ministack.services.cloudformation import stacks
 
         key, made = f"{stack}/{logical_id}", _made.get()
@@ -96,8 +96,8 @@ def _create(machine: Machine, begun: Table, inner: Callable) -> Callable:
     return create
 
 
-def _update(begun: Table, inner: Callable) -> Callable:
-    def update(kind: str, physical_id: str, old: dict, new: dict, stack: str, logical_id: str, *rest: Any) -> Any:
+def _update(begun: Table, inner: Callable[..., Any]) -> Callable[..., Any]:
+    def update(kind: str, physical_id: str, old: dict[str, Any], new: dict[str, Any], stack: str, logical_id: str, *rest: Any) -> Any:
         from ministack.services.cloudformation import stacks
 
         key, made = f"{stack}/{logical_id}", _made.get()
@@ -115,7 +115,7 @@ def _update(begun: Table, inner: Callable) -> Callable:
     return update
 
 
-def _expected(machine: Machine, kind: str, logical_id: str, properties: dict, stack: str) -> str:
+def _expected(machine: Machine, kind: str, logical_id: str, properties: dict[str, Any], stack: str) -> str:
     """Return what a resource will be known by, as far as that is known before it is made."""
     from ministack.services.cloudformation.provisioners import _physical_name
 
@@ -127,7 +127,7 @@ def _expected(machine: Machine, kind: str, logical_id: str, properties: dict, st
     return topic or properties.get("BucketName") or f"{stack}-{logical_id}"
 
 
-def _undo(change: Callable, *arguments: Any) -> None:
+def _undo(change: Callable[..., Any], *arguments: Any) -> None:
     try:
         change(*arguments)
     except Exception:
@@ -150,7 +150,7 @@ async def settle(machine: Machine) -> None:
         await asyncio.wait(awaited)
 
 
-async def _finish(machine: Machine, stack: dict) -> None:
+async def _finish(machine: Machine, stack: dict[str, Any]) -> None:
     """Bring the operation of one stack to its end."""
     from ministack.services.cloudformation import stacks
 
@@ -175,7 +175,7 @@ async def _finish(machine: Machine, stack: dict) -> None:
         _fail(stack, f"{type(error).__name__}: {error}")
 
 
-def _fail(stack: dict, reason: str) -> None:
+def _fail(stack: dict[str, Any], reason: str) -> None:
     """Leave a stack as one whose rollback failed."""
     from ministack.services.cloudformation import stacks
 
@@ -186,7 +186,7 @@ def _fail(stack: dict, reason: str) -> None:
                       stack["StackStatus"], reason, stack["StackId"])
 
 
-def _completed(stack: dict, verb: str) -> Made:
+def _completed(stack: dict[str, Any], verb: str) -> Made:
     """Return what an operation had completed before it was interrupted, or before its rollback began."""
     from ministack.services.cloudformation import _stack_events
 

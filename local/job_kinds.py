@@ -4,7 +4,7 @@ import re
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from local.instances import HostingError, Instance, ModelFaultError, Place
 from local.jobs import POLL_SECONDS, REASON_LENGTH, Job, JobAbandonedError, JobError
@@ -74,7 +74,7 @@ class TrainingJob(Job):
                 packed = archive(folder, self.base / f"{name}.tar.gz")
                 self.transfer.put(packed, f"{self._target}/{name}.tar.gz", key)
 
-    def result(self) -> dict:
+    def result(self) -> dict[str, Any]:
         """Return the archive's address and the last value of each metric found in the log."""
         plain = self.request["OutputDataConfig"].get("CompressionType") == "NONE"
         metrics = []
@@ -131,7 +131,7 @@ class ProcessingJob(Job):
         return self.text("output/message")
 
     @property
-    def _outputs(self) -> list[dict]:
+    def _outputs(self) -> list[dict[str, Any]]:
         return self.request.get("ProcessingOutputConfig", {}).get("Outputs", [])
 
     def upload(self) -> None:
@@ -141,7 +141,7 @@ class ProcessingJob(Job):
             place = output["S3Output"]
             self.transfer.upload(self._folder(place["LocalPath"]), place["S3Uri"], key)
 
-    def result(self) -> dict:
+    def result(self) -> dict[str, Any]:
         """Return the exit message, where the program wrote one."""
         return {"ExitMessage": message[:REASON_LENGTH]} if (message := self.said()) else {}
 
@@ -162,7 +162,7 @@ class TransformJob(Job):
         self.inputs = self.transfer.objects(self._source["DataSource"]["S3DataSource"]["S3Uri"])
 
     @property
-    def _source(self) -> dict:
+    def _source(self) -> dict[str, Any]:
         return self.request["TransformInput"]
 
     def execute(self) -> str:
@@ -242,7 +242,7 @@ class TransformJob(Job):
         return batches
 
 
-def hosts(instance_type: str) -> dict:
+def hosts(instance_type: str) -> dict[str, Any]:
     """Return the resource configuration of a job on one host."""
     return {"current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "lo",
             "current_instance_type": instance_type, "current_group_name": "homogeneousCluster",

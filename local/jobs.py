@@ -50,7 +50,7 @@ class Job:
     start_time: ClassVar[str]
     end_time: ClassVar[str]
 
-    def __init__(self, machine: Machine, collection: Collection, request: dict) -> None:
+    def __init__(self, machine: Machine, collection: Collection, request: dict[str, Any]) -> None:
         self.machine, self.collection, self.request = machine, collection, request
         self.name = request[collection.kind.name]
         self.base = machine.data / "sagemaker" / collection.kind.arn / self.name.lower() / "ml"
@@ -74,7 +74,7 @@ class Job:
     def upload(self) -> None:
         """Write what the job made to S3."""
 
-    def result(self) -> dict:
+    def result(self) -> dict[str, Any]:
         """Return what Describe shows of the job's result."""
         return {}
 
@@ -124,7 +124,7 @@ class Job:
             members["SecondaryStatusTransitions"] = self._transitions(secondary)
         self.collection.change(self.name, **members)
 
-    def _transitions(self, status: str) -> list[dict]:
+    def _transitions(self, status: str) -> list[dict[str, Any]]:
         now = self.machine.clock.now()
         past = self.collection.get(self.name).get("SecondaryStatusTransitions", [])
         if past:
@@ -218,7 +218,7 @@ class Job:
         return path.read_text(errors="replace").strip() if path.is_file() else ""
 
 
-def starting() -> dict:
+def starting() -> dict[str, Any]:
     """Return the first entry of a job's status transitions."""
     return {"Status": "Starting", "StartTime": time.time(), "StatusMessage": MESSAGES["Starting"]}
 

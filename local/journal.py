@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 
 class Journal:
@@ -13,7 +14,7 @@ class Journal:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path, self._lock = path, threading.Lock()
 
-    def read(self) -> Iterator[list]:
+    def read(self) -> Iterator[list[Any]]:
         """Yield what was appended, oldest first."""
         if not self._path.exists():
             return
@@ -22,14 +23,14 @@ class Journal:
                 if line.endswith("\n"):
                     yield json.loads(line)
 
-    def append(self, records: Iterable[list]) -> None:
+    def append(self, records: Iterable[list[Any]]) -> None:
         """Add records; they are in the system's hands on return."""
         text = "".join(f"{json.dumps(record)}\n" for record in records)
         if text:
             with self._lock, self._path.open("a") as file:
                 file.write(text)
 
-    def rewrite(self, records: Iterable[list]) -> None:
+    def rewrite(self, records: Iterable[list[Any]]) -> None:
         """Replace all records, at once or not at all."""
         fresh = self._path.with_suffix(".new")
         with self._lock:

@@ -3,6 +3,7 @@
 import secrets
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
@@ -16,7 +17,7 @@ POLL_SECONDS = 0.3
 OPERATIONS = {"PROVISION_PRODUCT": ("CREATE_COMPLETE", "ERROR"),
               "UPDATE_PROVISIONED_PRODUCT": ("UPDATE_COMPLETE", "TAINTED"),
               "TERMINATE_PROVISIONED_PRODUCT": ("DELETE_COMPLETE", "TAINTED")}
-Start = Callable[[BaseClient, dict], str]  # starts the stack's operation for a product and returns the stack's id
+Start = Callable[[BaseClient, dict[str, Any]], str]  # starts the stack's operation for a product and returns the stack's id
 
 
 def new_id(prefix: str) -> str:
@@ -38,7 +39,7 @@ class Launches:
             if record["Status"] in ("CREATED", "IN_PROGRESS"):
                 self._watch(key, _known_stack)
 
-    def begin(self, key: str, kind: str, start: Start, **changes: object) -> dict:
+    def begin(self, key: str, kind: str, start: Start, **changes: object) -> dict[str, Any]:
         """Open a record for an operation that changes a provisioned product and carry it out; return the record."""
         now, record = self.machine.clock.now(), new_id("rec")
         with self.provisioned.edit(key) as product:
@@ -62,8 +63,8 @@ class Launches:
     def _follow(self, key: str, start: Start) -> None:
         """Start a stack's operation, wait for its end and close the record."""
         record = self.records[key]
-        errors: list[dict] = []
-        outputs: list[dict] = []
+        errors: list[dict[str, Any]] = []
+        outputs: list[dict[str, Any]] = []
         try:
             product = self.provisioned[record["ProvisionedProductId"]]
             client = self.machine.client("cloudformation", self._credentials(product))
@@ -82,19 +83,19 @@ class Launches:
         if not self.machine.stopping.is_set():
             self._close(record, errors, outputs)
 
-    def _credentials(self, product: dict) -> Credentials:
+    def _credentials(self, product: dict[str, Any]) -> Credentials:
         """Return the launch role's credentials, the caller's where the product has no launch constraint."""
         if product["LaunchRoleArn"]:
             return self.machine.session(product["LaunchRoleArn"], PRINCIPAL, f"SC-{product['Id']}")
         return Call(self.machine, product["caller"]).credentials
 
-    def _note(self, record: dict, stack: str) -> None:
+    def _note(self, record: dict[str, Any], stack: str) -> None:
         with self.provisioned.edit(record["ProvisionedProductId"]) as product:
             product.update({"StackId": stack, "PhysicalId": stack} if stack else {})
         with self.records.edit(record["RecordId"]) as saved:
             saved.update(Status="IN_PROGRESS", UpdatedTime=self.machine.clock.now())
 
-    def _settled(self, client: BaseClient, stack: str) -> tuple[str, list[dict]]:
+    def _settled(self, client: BaseClient, stack: str) -> tuple[str, list[dict[str, Any]]]:
         """Wait until a stack rests; return its status and outputs."""
         while stack:
             try:
@@ -110,7 +111,7 @@ class Launches:
                 return "STOPPED", []
         return "DELETE_COMPLETE", []
 
-    def _close(self, record: dict, errors: list[dict], outputs: list[dict]) -> None:
+    def _close(self, record: dict[str, Any], errors: list[dict[str, Any]], outputs: list[dict[str, Any]]) -> None:
         key, kind = record["RecordId"], record["RecordType"]
         if kind.startswith("TERMINATE") and not errors:
             self.provisioned.pop(record["ProvisionedProductId"], None)
@@ -123,7 +124,7 @@ class Launches:
                          UpdatedTime=self.machine.clock.now())
 
 
-def _known_stack(client: BaseClient, product: dict) -> str:
+def _known_stack(client: BaseClient, product: dict[str, Any]) -> str:
     if "StackId" not in product:
         raise ServiceError("InternalFailure", "the local AWS was stopped before the stack existed. Try again.")
     return product["StackId"]

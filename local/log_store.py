@@ -42,18 +42,18 @@ class LogStore:
         for name, repaired in (("load_persisted_state", self._load), ("_fanout_to_live_tail_sessions", self._save)):
             setattr(logs, name, functools.partial(repaired, getattr(logs, name)))
 
-    def _load(self, inner: Any, state: dict) -> None:
+    def _load(self, inner: Any, state: dict[str, Any]) -> None:
         inner(state)
         for group, stream, events in self._journal.read():
             if found := _stream(self._scoped(), group, stream):  # what was deleted may still be in the journal
                 self._logs._append_log_events(found, [
                     event for event in events if event["ingestionTime"] >= found["creationTime"]])
 
-    def _save(self, inner: Any, group: str, stream: str, events: list[dict]) -> None:
+    def _save(self, inner: Any, group: str, stream: str, events: list[dict[str, Any]]) -> None:
         self._journal.append([[group, stream, events]])
         inner(group, stream, events)
 
-    def _scoped(self) -> dict[str, dict]:
+    def _scoped(self) -> dict[str, dict[str, Any]]:
         return dict(self._logs._log_groups.items_scoped(self._machine.account_id, self._machine.region))
 
     def forget(self, now: float) -> None:
@@ -66,7 +66,7 @@ class LogStore:
             for pointer in list(itertools.islice(records, max(0, len(records) - MOST_RECORDS))):
                 del records[pointer]
 
-    def _forget_of(self, group: dict, now: float) -> int:
+    def _forget_of(self, group: dict[str, Any], now: float) -> int:
         """Return how many events of a group went."""
         streams = group["streams"].values()
         stamps = sorted(event["timestamp"] for stream in streams for event in stream["events"])
@@ -81,7 +81,7 @@ class LogStore:
         return len(stamps) - sum(len(stream["events"]) for stream in streams)
 
 
-def _state(logs: Any) -> dict:
+def _state(logs: Any) -> dict[str, Any]:
     """Return what ministack is to save: everything but events and the pointers to them."""
     groups, emptied = logs._log_groups, type(logs._log_groups)()
     for key, group in groups.all_items():
@@ -90,11 +90,11 @@ def _state(logs: Any) -> dict:
     return {"log_groups": emptied} | {name: copy.deepcopy(getattr(logs, f"_{name}")) for name in STATE}
 
 
-def _stream(groups: dict[str, dict], group: str, stream: str) -> dict | None:
+def _stream(groups: dict[str, dict[str, Any]], group: str, stream: str) -> dict[str, Any] | None:
     return groups.get(group, {}).get("streams", {}).get(stream)
 
 
-def _lines(groups: dict[str, dict]) -> Iterator[list]:
+def _lines(groups: dict[str, dict[str, Any]]) -> Iterator[list[Any]]:
     for name, group in groups.items():
         for stream, content in group["streams"].items():
             if content["events"]:

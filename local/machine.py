@@ -153,7 +153,7 @@ class Machine:
                    and iam_evaluator._conditions_met(_without_source_arn(statement), context)
                    for statement in ([statements] if isinstance(statements, dict) else statements))
 
-    def emit(self, source: str, detail_type: str, detail: dict, resources: list[str] | None = None) -> None:
+    def emit(self, source: str, detail_type: str, detail: dict[str, Any], resources: list[str] | None = None) -> None:
         """Publish an event of an AWS service on the default bus."""
         from ministack.core.responses import request_scope
         from ministack.services import eventbridge
@@ -164,7 +164,7 @@ class Machine:
             eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
 
 
-def _without_source_arn(statement: dict) -> dict:
+def _without_source_arn(statement: dict[str, Any]) -> dict[str, Any]:
     """Return the conditions less aws:SourceArn: which resource the service acts for is not known at this place."""
     conditions = statement.get("Condition") or {}
     return {operator: {key: value for key, value in pairs.items() if key.lower() != "aws:sourcearn"}

@@ -26,7 +26,7 @@ Find = Callable[..., list[Series]]  # what SEARCH's arguments find
 LARGEST = 10  # metrics of one alarm
 
 
-def check(queries: list[dict]) -> None:
+def check(queries: list[dict[str, Any]]) -> None:
     """Raise ValueError for queries that are wrong, UnsupportedError for what is not available here."""
     if sum(query.get("ReturnData") is not False for query in queries) != 1:
         raise ValueError("Exactly one element of the metrics list should return data.")
@@ -42,7 +42,7 @@ def check(queries: list[dict]) -> None:
             raise ValueError(f"The expression {query['Expression']} does not give a time series.")
 
 
-def evaluate(queries: list[dict], fetch: Callable[[dict], Series], name: str | None = None, find: Find | None = None) -> Value:
+def evaluate(queries: list[dict[str, Any]], fetch: Callable[[dict[str, Any]], Series], name: str | None = None, find: Find | None = None) -> Value:
     """Return the series of query ``name``, or of the one that returns data; ``fetch`` reads a MetricStat.
 
     SEARCH is understood where ``find`` is given: not in alarms.
@@ -63,7 +63,7 @@ def _parse(expression: str) -> ast.expr:
 class _Evaluation:
     """One evaluation of queries; each is computed once."""
 
-    def __init__(self, queries: dict[str, dict], fetch: Callable[[dict], Series], find: Find | None) -> None:
+    def __init__(self, queries: dict[str, dict[str, Any]], fetch: Callable[[dict[str, Any]], Series], find: Find | None) -> None:
         self._queries, self._fetch, self._find = queries, fetch, find
         self._results: dict[str, Value] = {}
         self._under_way: set[str] = set()

@@ -26,7 +26,7 @@ LEVELS = ((15 * DAY, DAY), (DAY, HOUR), (3 * HOUR, 5 * MINUTE))  # AWS time: old
 LONGEST = 455 * DAY
 MOST_DIMENSIONS = 30
 DIGITS = 3  # of the values of points that were put together: enough for a percentile
-Key = tuple[str, str, tuple]
+Key = tuple[str, str, tuple[Any, ...]]
 Values = dict[str, tuple[float, str]]  # a metric's name: value and unit
 
 
@@ -39,7 +39,7 @@ class Metrics:
         self._machine, self._cloudwatch, self._lock = machine, cloudwatch, threading.RLock()
         self._journal = Journal(machine.data / "native" / "metrics.jsonl")
         self._minute_seconds, self._minute = machine.clock.scaled(MINUTE), 0.0
-        self._open: dict[Key, dict] = {}
+        self._open: dict[Key, dict[str, Any]] = {}
 
     def install(self) -> None:
         """Put this store at ministack's CloudWatch, with what was saved."""
@@ -67,7 +67,7 @@ class Metrics:
                 for name, (value, unit) in values.items():
                     _add(self._open.get((namespace, name, known)) or self._opened(namespace, name, known, unit), value)
 
-    def _opened(self, namespace: str, name: str, dimensions: tuple, unit: str) -> dict:
+    def _opened(self, namespace: str, name: str, dimensions: tuple[Any, ...], unit: str) -> dict[str, Any]:
         """Return a new point of this minute."""
         point = {"Timestamp": time.time(), "Unit": unit, "Dimensions": dict(dimensions), "_values": {},
                  "_stat": {"SampleCount": 0.0, "Sum": 0.0, "Minimum": float("inf"), "Maximum": float("-inf")}}
@@ -75,14 +75,14 @@ class Metrics:
         self._open[namespace, name, dimensions] = point
         return point
 
-    def _list(self, key: Key) -> list[dict]:
+    def _list(self, key: Key) -> list[dict[str, Any]]:
         scope = self._machine.account_id, self._machine.region
         with self._lock:
             if not self._cloudwatch._metrics.contains_scoped(*scope, key):
                 self._cloudwatch._metrics.set_scoped(*scope, key, [])
             return self._cloudwatch._metrics.get_scoped(*scope, key)
 
-    def _store(self, inner: Any, namespace: str, name: str, dimensions: dict, *datum: Any) -> None:
+    def _store(self, inner: Any, namespace: str, name: str, dimensions: dict[str, Any], *datum: Any) -> None:
         """Keep what PutMetricData brings; it is saved before the request is answered."""
         points = self._list((namespace, name, self._cloudwatch._dims_key(dimensions)))
         with self._lock:
@@ -115,7 +115,7 @@ class Metrics:
                 self._journal.rewrite(_line(*key[:2], point) for key, points in metrics.items_scoped(*scope)
                                       for point in points)
 
-    def _coarser(self, points: list[dict], now: float) -> list[dict]:
+    def _coarser(self, points: list[dict[str, Any]], now: float) -> list[dict[str, Any]]:
         scaled, kept = self._machine.clock.scaled, {}
         for point in points:
             age = now - point["Timestamp"]
@@ -132,7 +132,7 @@ def install(machine: Machine) -> None:
     machine.metrics.install()
 
 
-def _put(inner: Any, params: dict, data: dict, *protocol: Any) -> Any:
+def _put(inner: Any, params: dict[str, Any], data: dict[str, Any], *protocol: Any) -> Any:
     """Take metrics, unless one has more dimensions than AWS takes."""
     from ministack.services import cloudwatch
 
@@ -143,7 +143,7 @@ def _put(inner: Any, params: dict, data: dict, *protocol: Any) -> Any:
     return inner(params, data, *protocol)
 
 
-def _add(point: dict, value: float, times: float = 1.0) -> None:
+def _add(point: dict[str, Any], value: float, times: float = 1.0) -> None:
     stat, values = point["_stat"], point["_values"]
     stat["SampleCount"] += times
     stat["Sum"] += value * times
@@ -151,7 +151,7 @@ def _add(point: dict, value: float, times: float = 1.0) -> None:
     values[value] = values.get(value, 0.0) + times
 
 
-def _together(cloudwatch: Any, one: dict, other: dict) -> dict:
+def _together(cloudwatch: Any, one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """Return two points as one: statistics exact, values rounded; without values where one has none."""
     parts = [cloudwatch._point_stats(point) for point in (one, other)]
     values: dict[float, float] | None = {}
@@ -164,7 +164,7 @@ def _together(cloudwatch: Any, one: dict, other: dict) -> dict:
         "Minimum": min(part[2] for part in parts), "Maximum": max(part[3] for part in parts)}}
 
 
-def _values(point: dict) -> Iterator[tuple[float, float]]:
+def _values(point: dict[str, Any]) -> Iterator[tuple[float, float]]:
     """Yield the values of a point with their counts, none where only its statistics are known."""
     if point.get("_values") is not None:
         yield from point["_values"].copy().items()  # others may add meanwhile
@@ -172,24 +172,24 @@ def _values(point: dict) -> Iterator[tuple[float, float]]:
         yield point["Value"], point.get("Count", 1.0)
 
 
-def _samples(inner: Any, points: list[dict]) -> list[tuple[float, float]] | None:
+def _samples(inner: Any, points: list[dict[str, Any]]) -> list[tuple[float, float]] | None:
     """Return the samples of a percentile: the values of our points, and what ministack makes of the others."""
     return inner([each for point in points for each in (
         [{"Value": value, "Count": times} for value, times in _values(point)] if point.get("_values") else [point])])
 
 
-def _state() -> dict:
+def _state() -> dict[str, Any]:
     """Return what ministack is to save: all but the metrics, which the journal has."""
     from ministack.services import cloudwatch
 
     return {name: copy.deepcopy(getattr(cloudwatch, f"_{name}")) for name in STATE}
 
 
-def _line(namespace: str, name: str, point: dict) -> list:
+def _line(namespace: str, name: str, point: dict[str, Any]) -> list[Any]:
     values = point.get("_values")
     saved = point | {"_values": list(values.items())} if values is not None else point
     return [namespace, name, point["Dimensions"], saved]
 
 
-def _read(point: dict) -> dict:
+def _read(point: dict[str, Any]) -> dict[str, Any]:
     return point | {"_values": dict(map(tuple, point["_values"]))} if point.get("_values") is not None else point

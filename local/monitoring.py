@@ -72,7 +72,7 @@ class MonitoringJob(ProcessingJob):
 class Monitoring:
     """The schedules of one machine and the thread that fires them."""
 
-    def __init__(self, machine: Machine, kinds: dict[str, Collection], start: Callable[[dict], str]) -> None:
+    def __init__(self, machine: Machine, kinds: dict[str, Collection], start: Callable[[dict[str, Any]], str]) -> None:
         self.machine, self._start = machine, start
         self._schedules, self._definitions, self._endpoints, self._jobs = (
             kinds[noun] for noun in ("MonitoringSchedule", "DataQualityJobDefinition", "Endpoint", "ProcessingJob"))
@@ -85,7 +85,7 @@ class Monitoring:
 
     # Schedules
 
-    def checked(self, request: dict) -> dict:
+    def checked(self, request: dict[str, Any]) -> dict[str, Any]:
         """Return what a schedule is besides its request; raises where it could never run."""
         config, now = request["MonitoringScheduleConfig"], self.machine.clock.now()
         expression = value_at(config, "ScheduleConfig.ScheduleExpression")
@@ -105,7 +105,7 @@ class Monitoring:
                 "MonitoringType": config.get("MonitoringType", "DataQuality"),
                 "MonitoringJobDefinitionName": config.get("MonitoringJobDefinitionName")}
 
-    def definition(self, config: dict) -> dict:
+    def definition(self, config: dict[str, Any]) -> dict[str, Any]:
         """Return a schedule's job definition in the form that it has inside a schedule."""
         if config.get("MonitoringType", "DataQuality") != "DataQuality":
             raise UnsupportedError(f"monitoring of type {config['MonitoringType']}")
@@ -113,7 +113,7 @@ class Monitoring:
             return own
         return inner(self._definitions.get(config.get("MonitoringJobDefinitionName") or ""))
 
-    def definitions(self, request: dict) -> list[dict]:
+    def definitions(self, request: dict[str, Any]) -> list[dict[str, Any]]:
         """Return summaries of the job definitions that a list request selects."""
         collection = self._definitions
         found = collection.list({key: value for key, value in request.items() if key != "EndpointName"})[collection.kind.listing]
@@ -122,7 +122,7 @@ class Monitoring:
                       "EndpointName": each["DataQualityJobInput"]["EndpointInput"]["EndpointName"]} for each in found]
         return [each for each in summaries if request.get("EndpointName") in (None, each["EndpointName"])]
 
-    def executions(self, request: dict) -> list[dict]:
+    def executions(self, request: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the executions that a list request selects, with the status that their jobs have by now."""
         found = []
         for execution in self._executions.values():
@@ -135,7 +135,7 @@ class Monitoring:
         key = {"ScheduledTime": "ScheduledTime", "Status": "MonitoringExecutionStatus"}.get(request.get("SortBy", ""), "CreationTime")
         return sorted(found, key=lambda each: each[key], reverse=request.get("SortOrder", "Descending") == "Descending")
 
-    def _told(self, execution: dict) -> dict:
+    def _told(self, execution: dict[str, Any]) -> dict[str, Any]:
         if "ProcessingJobArn" not in execution:
             return execution
         job = self._jobs.get(execution["ProcessingJobArn"].rpartition("/")[2])
@@ -175,7 +175,7 @@ class Monitoring:
                 due = next_time(self.machine.clock, *mark, "UTC", now)
             self._due[name] = mark, due
 
-    def _look(self, schedule: dict, due: float) -> None:
+    def _look(self, schedule: dict[str, Any], due: float) -> None:
         """Start an execution; one while the last still works is left out, and the next one reads what it should have."""
         name, now = schedule["MonitoringScheduleName"], self.machine.clock.now()
         if self.executions({"MonitoringScheduleName": name, "StatusEquals": "InProgress"}):
@@ -195,7 +195,7 @@ class Monitoring:
         for key in own[:-KEPT]:
             self._executions.pop(key, None)
 
-    def _request(self, schedule: dict, due: float) -> dict | None:
+    def _request(self, schedule: dict[str, Any], due: float) -> dict[str, Any] | None:
         """Return the processing job of an occurrence, None where nothing was captured."""
         definition, window = self.definition(schedule["MonitoringScheduleConfig"]), (int(schedule["_Until"]), int(due))
         source = endpoint_input(definition)
@@ -219,7 +219,7 @@ class Monitoring:
             request["_StandIn"] = _served_image(endpoint)
         return {name: value for name, value in request.items() if value is not None}
 
-    def _outputs(self, schedule: dict, definition: dict, due: float) -> dict:
+    def _outputs(self, schedule: dict[str, Any], definition: dict[str, Any], due: float) -> dict[str, Any]:
         """Return where the job writes: below an hour of the schedule's own calendar, so that no two looks share a folder."""
         moment = schedule["_Calendar"] + (due - schedule["_Calendar"]) * self.machine.clock.speed
         below = f"{schedule['EndpointName']}/{schedule['MonitoringScheduleName']}/{datetime.fromtimestamp(moment, UTC):%Y/%m/%d/%H}"
@@ -229,7 +229,7 @@ class Monitoring:
         key = definition["MonitoringOutputConfig"].get("KmsKeyId")
         return {"Outputs": outputs} | ({"KmsKeyId": key} if key else {})
 
-    def _environment(self, schedule: dict, definition: dict, window: Window) -> dict[str, str]:
+    def _environment(self, schedule: dict[str, Any], definition: dict[str, Any], window: Window) -> dict[str, str]:
         """Return the variables of the contract for a monitor of one's own."""
         start, end = (f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H:%M:%SZ}" for moment in window)
         outputs = definition["MonitoringOutputConfig"]["MonitoringOutputs"]
@@ -243,18 +243,18 @@ class Monitoring:
                     definition.get("Environment") or {})
 
 
-def _failed(reason: str) -> dict:
+def _failed(reason: str) -> dict[str, Any]:
     return {"MonitoringExecutionStatus": "Failed", "FailureReason": reason[:1024]}
 
 
-def inner(named: dict) -> dict:
+def inner(named: dict[str, Any]) -> dict[str, Any]:
     """Return a named job definition in the form that one inside a schedule has."""
     return {name: named[member] for name, member in DEFINITION.items() if named.get(member)} | {
         "MonitoringInputs": [named["DataQualityJobInput"]],
         "Environment": named["DataQualityAppSpecification"].get("Environment", {})}
 
 
-def endpoint_input(definition: dict) -> dict:
+def endpoint_input(definition: dict[str, Any]) -> dict[str, Any]:
     """Return the endpoint that a definition watches; other inputs are refused."""
     [source] = definition["MonitoringInputs"]
     if "EndpointInput" not in source:
@@ -262,7 +262,7 @@ def endpoint_input(definition: dict) -> dict:
     return source["EndpointInput"]
 
 
-def check_definition(definition: dict) -> None:
+def check_definition(definition: dict[str, Any]) -> None:
     """Raise UnsupportedError for what a definition asks and this machine does not do."""
     specification, resources = definition["MonitoringAppSpecification"], definition["MonitoringResources"]
     for member in ("RecordPreprocessorSourceUri", "PostAnalyticsProcessorSourceUri"):
@@ -273,7 +273,7 @@ def check_definition(definition: dict) -> None:
     endpoint_input(definition)
 
 
-def _captures(endpoint: dict, local_path: str, window: Window) -> Iterator[dict]:
+def _captures(endpoint: dict[str, Any], local_path: str, window: Window) -> Iterator[dict[str, Any]]:
     """Yield the folders, an hour and a variant each, that captures of the window may be in."""
     target = endpoint["DataCaptureConfig"]["DestinationS3Uri"].rstrip("/")
     for hour in range((window[0] - LATE_SECONDS) // HOUR, window[1] // HOUR + 1):
@@ -282,18 +282,18 @@ def _captures(endpoint: dict, local_path: str, window: Window) -> Iterator[dict]
             yield {"S3Uri": f"{target}/{below}", "LocalPath": f"{local_path.rstrip('/')}/{below}"}
 
 
-def _inputs(name: str, places: list[dict]) -> list[dict]:
+def _inputs(name: str, places: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"InputName": f"{name}_{index}", "S3Input": place | {
         "S3DataType": "S3Prefix", "S3InputMode": "File", "S3DataDistributionType": "FullyReplicated"}}
         for index, place in enumerate(places, 1)]
 
 
-def _baseline_inputs(definition: dict) -> list[dict]:
+def _baseline_inputs(definition: dict[str, Any]) -> list[dict[str, Any]]:
     return [each | {"InputName": name} for member, (name, folder, _, _) in BASELINE.items()
             if (resource := (definition.get("BaselineConfig") or {}).get(member))
             for each in _inputs(name, [{"S3Uri": resource["S3Uri"], "LocalPath": f"/opt/ml/processing/baseline/{folder}"}])]
 
 
-def _served_image(endpoint: dict) -> str:
+def _served_image(endpoint: dict[str, Any]) -> str:
     models: list[Any] = list(endpoint["_Config"]["_Models"].values())
     return str((models[0].get("PrimaryContainer") or models[0]["Containers"][0])["Image"])

@@ -29,9 +29,9 @@ class Rights:
     update: str
     delete: str
     passes: dict[str, str] = field(default_factory=dict)  # path of a role in the properties -> the service taking it
-    more: Callable[[Machine, dict], Iterator[tuple[str, str]]] | None = None  # what create and update need besides, or why not
+    more: Callable[[Machine, dict[str, Any]], Iterator[tuple[str, str]]] | None = None  # what create and update need besides, or why not
 
-    def needed(self, phase: str, machine: Machine, properties: dict, default_name: str) -> Iterator[tuple[str, str]]:
+    def needed(self, phase: str, machine: Machine, properties: dict[str, Any], default_name: str) -> Iterator[tuple[str, str]]:
         """Yield (action, ARN) of a phase."""
         arn = _arn(self.arn, machine, properties, default_name)
         for written in getattr(self, phase).split():
@@ -42,7 +42,7 @@ class Rights:
         if self.more and phase != "delete":
             yield from self.more(machine, properties)
 
-    def passed_roles(self, properties: dict) -> Iterator[tuple[str, str]]:
+    def passed_roles(self, properties: dict[str, Any]) -> Iterator[tuple[str, str]]:
         """Yield (role ARN, service principal) for every role that the properties hand to a service."""
         for path, principal in self.passes.items():
             for role in _values(properties, path.split(".")):
@@ -59,11 +59,11 @@ def _values(value: Any, path: list[str]) -> Iterator[str]:
         yield value
 
 
-def _arn(template: str, machine: Machine, properties: dict, default_name: str) -> str:
+def _arn(template: str, machine: Machine, properties: dict[str, Any], default_name: str) -> str:
     if template == "*":
         return template
 
-    def fill(match: re.Match) -> str:
+    def fill(match: re.Match[str]) -> str:
         found = properties.get(match[1]) or DEFAULTS.get(match[1], default_name)
         value = str(found[0] if isinstance(found, list) else found)
         if match[1] == "FunctionName" and ":function:" in value:
@@ -88,7 +88,7 @@ def _api(collection: str) -> Rights:
                   "apigateway:PUT@apigateway|/tags/new?Tags", "apigateway:PATCH apigateway:GET", "apigateway:DELETE")
 
 
-def _of_function(machine: Machine, properties: dict) -> Iterator[tuple[str, str]]:
+def _of_function(machine: Machine, properties: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield what Lambda asks of who gives it code, a network and a file system."""
     code = properties.get("Code", {})
     if bucket := code.get("S3Bucket"):

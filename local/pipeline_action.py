@@ -54,7 +54,7 @@ class Action:
         self._archives: dict[str, zipfile.ZipFile] = {}
 
     @property
-    def record(self) -> dict:
+    def record(self) -> dict[str, Any]:
         """The action execution's document as it is now; HaltedError when the action is no longer wanted."""
         record = self.records.actions.get(self.id)
         if record is None or record["status"] != "InProgress" or self.machine.stopping.is_set():
@@ -62,7 +62,7 @@ class Action:
         return record
 
     @property
-    def execution(self) -> dict:
+    def execution(self) -> dict[str, Any]:
         """The pipeline execution's document as it is now."""
         return self.records.executions[self.execution_id]
 
@@ -120,7 +120,7 @@ class Action:
         known = execution["namespaces"] | {
             "codepipeline": {"PipelineExecutionId": self.execution_id}, "variables": execution["values"]}
 
-        def value(match: re.Match) -> str:
+        def value(match: re.Match[str]) -> str:
             found = known.get(match[1], {}).get(match[2])
             unresolved.extend([match[0]] if found is None else [])
             return str(found)
@@ -210,7 +210,7 @@ class Action:
             execution["artifactRevisions"] = [*others, revision]
 
 
-def new_record(execution: dict, stage: str, action: dict, role: str, region: str, now: float) -> dict:
+def new_record(execution: dict[str, Any], stage: str, action: dict[str, Any], role: str, region: str, now: float) -> dict[str, Any]:
     """Return the document of an action that starts now."""
     given = {key: action[key] for key in ("actionTypeId", "configuration", "namespace") if key in action}
     inputs = [{"name": artifact["name"], "s3location": execution["artifacts"].get(artifact["name"])}

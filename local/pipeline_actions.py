@@ -22,7 +22,7 @@ APPROVAL_MINUTES = 7 * 24 * 60
 class Kind:
     """One type of action: its function, its configuration, how many artifacts it takes and gives, its page."""
 
-    run: Callable[[Action], dict | None]
+    run: Callable[[Action], dict[str, Any] | None]
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # the values that a property may have
@@ -60,7 +60,7 @@ def take_commit(action: Action) -> dict[str, str]:
             "AuthorDate": _commit_date(commit, "author"), "CommitterDate": _commit_date(commit, "committer")}
 
 
-def _commit_date(commit: dict, who: str) -> str:
+def _commit_date(commit: dict[str, Any], who: str) -> str:
     return iso(float(commit.get(who, {}).get("date", "0").split()[0]))
 
 
@@ -102,7 +102,7 @@ def build(action: Action) -> dict[str, str]:
     return {variable["name"]: variable["value"] for variable in started.get("exportedEnvironmentVariables", [])}
 
 
-def _build_request(action: Action, places: dict[str, dict]) -> dict[str, Any]:
+def _build_request(action: Action, places: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Return a StartBuild request that stands for CodePipeline's own sources and artifacts."""
     configuration = action.configuration
     primary = configuration.get("PrimarySource", action.inputs[0])
@@ -131,12 +131,12 @@ def _build_variables(action: Action, primary: str) -> list[dict[str, str]]:
     return [{"name": name, "value": value} for name, value in values.items() if value]
 
 
-def _build_failure(project: str, ended: dict) -> str:
+def _build_failure(project: str, ended: dict[str, Any]) -> str:
     """Return AWS's sentence on a failed build, with the phase and the command."""
     message = f"Build {ended['id']} of {project} terminated with state: {ended['buildStatus']}"
     for phase in ended.get("phases", []):
         if phase.get("phaseStatus", "SUCCEEDED") not in ("SUCCEEDED", "QUEUED"):
-            context: dict = next(iter(phase.get("contexts", [])), {})
+            context: dict[str, Any] = next(iter(phase.get("contexts", [])), {})
             return (f"{message}. Phase: {phase['phaseType']}, Code: {context.get('statusCode', '')}, "
                     f"Message: {context.get('message', '')}")
     return message

@@ -34,25 +34,25 @@ class Records:
         threading.Thread(target=self._publish, daemon=True, name="codepipeline-events").start()
 
     @contextmanager
-    def change(self, table: Table, key: str) -> Iterator[dict]:
+    def change(self, table: Table, key: str) -> Iterator[dict[str, Any]]:
         """Yield a document to be changed in place; it is saved and told to all who wait."""
         with self.changed:
             with table.edit(key) as document:
                 yield document
             self.changed.notify_all()
 
-    def declaration(self, execution: dict) -> dict:
+    def declaration(self, execution: dict[str, Any]) -> dict[str, Any]:
         """Return the pipeline as it was when the execution started."""
         versions = self.pipelines[execution["pipelineName"]]["declarations"]
         return versions[execution["pipelineVersion"] - 1]
 
-    def actions_of(self, execution_id: str) -> list[dict]:
+    def actions_of(self, execution_id: str) -> list[dict[str, Any]]:
         """Return the action executions of an execution, oldest first."""
         return [record for record in self.actions.values() if record["pipelineExecutionId"] == execution_id]
 
     # Transitions; each is called under the lock or takes it
 
-    def stage(self, execution: dict, stage: str) -> dict:
+    def stage(self, execution: dict[str, Any], stage: str) -> dict[str, Any]:
         """Return the pipeline's own record of a stage: who is inside, who waits, who was last, the transition."""
         return self.pipelines[execution["pipelineName"]]["stages"].get(stage, {})
 
@@ -118,7 +118,7 @@ class Records:
             self.end(execution_id, "Stopped")
         return None
 
-    def end_action(self, action_id: str, status: str, error: dict | None = None, variables: dict | None = None) -> None:
+    def end_action(self, action_id: str, status: str, error: dict[str, Any] | None = None, variables: dict[str, Any] | None = None) -> None:
         """Give an action execution its last status, unless it has one."""
         with self.changed:
             if self.actions.get(action_id, {}).get("status") != "InProgress":
@@ -132,7 +132,7 @@ class Records:
 
     # Events
 
-    def announce(self, level: str, execution: dict, state: str, **detail: Any) -> None:
+    def announce(self, level: str, execution: dict[str, Any], state: str, **detail: Any) -> None:
         """Publish the state change of an execution or of one of its stages."""
         self._announce(level, execution["pipelineName"], {
             "pipeline": execution["pipelineName"], "execution-id": execution["pipelineExecutionId"],
@@ -141,7 +141,7 @@ class Records:
                                   "trigger-detail": execution["trigger"]["triggerDetail"]},
             "pipeline-execution-attempt": execution["walk"] + 1} | detail)
 
-    def announce_action(self, record: dict, state: str) -> None:
+    def announce_action(self, record: dict[str, Any], state: str) -> None:
         """Publish the state change of an action."""
         result, kind = record["output"]["executionResult"], record["input"]["actionTypeId"]
         shown = {"external-execution-url": result.get("externalExecutionUrl"),
@@ -156,7 +156,7 @@ class Records:
             "type": {key: kind[key] for key in ("owner", "provider", "category", "version")},
             "version": record["pipelineVersion"]})
 
-    def _announce(self, level: str, name: str, detail: dict) -> None:
+    def _announce(self, level: str, name: str, detail: dict[str, Any]) -> None:
         """Publish an event; one that a kill comes before is published by the next start."""
         key = str(uuid.uuid4())
         self._outbox[key] = {"level": level, "name": name, "detail": detail}

@@ -7,7 +7,7 @@ from typing import Any
 from local.pipeline_action import Action, new_record
 from local.pipeline_records import RUNNING, Records
 
-Runner = Callable[[Action], dict | None]
+Runner = Callable[[Action], dict[str, Any] | None]
 
 
 class Run:
@@ -69,7 +69,7 @@ class Run:
                 records.changed.wait(1.0)
         return False
 
-    def _perform(self, stage: dict) -> bool:
+    def _perform(self, stage: dict[str, Any]) -> bool:
         """Run the actions of a stage in the order of their groups; return whether all succeeded."""
         orders = sorted({action.get("runOrder", 1) for action in stage["actions"]})
         for order in orders:
@@ -88,7 +88,7 @@ class Run:
                 self._records.end(self._id, "Stopped")
             return not stopping
 
-    def _together(self, stage: str, actions: list[dict]) -> bool:
+    def _together(self, stage: str, actions: list[dict[str, Any]]) -> bool:
         """Run one group of actions side by side; return whether all succeeded."""
         threads = [self._thread(self._act, stage, action) for action in actions]
         for thread in threads:
@@ -99,14 +99,14 @@ class Run:
         return all(self._records.actions.get(done.get(action["name"], ""), {}).get("status") == "Succeeded"
                    for action in actions)
 
-    def _act(self, stage: str, action: dict) -> None:
+    def _act(self, stage: str, action: dict[str, Any]) -> None:
         record = self._record(stage, action)
         if record is None or record["status"] != "InProgress":
             return
         kind = action["actionTypeId"]
         Action(self._records, record["actionExecutionId"]).perform(self._runners[kind["category"], kind["provider"]])
 
-    def _record(self, stage: str, action: dict) -> dict | None:
+    def _record(self, stage: str, action: dict[str, Any]) -> dict[str, Any] | None:
         """Return the document of an action in this stage, made now unless the action was begun before."""
         records: Any = self._records
         with records.changed:

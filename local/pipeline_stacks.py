@@ -22,7 +22,7 @@ def deploy(action: Action) -> dict[str, str]:
     return MODES[action.configuration["ActionMode"]](action, action.client("cloudformation"))
 
 
-def find(stacks: BaseClient, name: str) -> dict | None:
+def find(stacks: BaseClient, name: str) -> dict[str, Any] | None:
     """Return a stack, None where there is none."""
     try:
         return stacks.describe_stacks(StackName=name)["Stacks"][0]
@@ -133,7 +133,7 @@ def _first_failure(stacks: BaseClient, stack_id: str) -> str:
             f"{failed.get('ResourceStatusReason', '')}")
 
 
-def _outputs(action: Action, stack: dict) -> dict[str, str]:
+def _outputs(action: Action, stack: dict[str, Any]) -> dict[str, str]:
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
     if name := action.configuration.get("OutputFileName"):
         action.produce_file(name, json.dumps(outputs).encode())
@@ -180,7 +180,7 @@ def _template(action: Action) -> dict[str, str]:
     return {"TemplateURL": f"{action.machine.endpoint_url}/{place['bucket']}/{place['key']}"}
 
 
-def _json(action: Action, path: str) -> dict:
+def _json(action: Action, path: str) -> dict[str, Any]:
     try:
         return json.loads(action.file(path))
     except ValueError as error:

@@ -15,7 +15,7 @@ ABSENT = {"blockers": "stage blockers", "onFailure": "stage OnFailure", "onSucce
           "artifactStores": "pipeline ArtifactStores (several regions)", "triggers": "pipeline Triggers"}
 
 
-def check(pipeline: dict, kinds: Kinds, region: str) -> None:
+def check(pipeline: dict[str, Any], kinds: Kinds, region: str) -> None:
     """Raise AWS's error for a structure that it refuses, UnsupportedError for what is not available here."""
     _refuse_absent(pipeline)
     if pipeline.get("executionMode", "SUPERSEDED") != "SUPERSEDED":
@@ -45,13 +45,13 @@ def _unique(names: list[str], what: str) -> None:
         raise _structure(f"Duplicate {what}: {', '.join(again)}")
 
 
-def _refuse_absent(document: dict) -> None:
+def _refuse_absent(document: dict[str, Any]) -> None:
     for key, words in ABSENT.items():
         if document.get(key):
             raise UnsupportedError(f"CodePipeline {words}")
 
 
-def _check_stage(stage: dict, first: bool, made: list[str], kinds: Kinds, region: str) -> None:
+def _check_stage(stage: dict[str, Any], first: bool, made: list[str], kinds: Kinds, region: str) -> None:
     """Check one stage; ``made`` holds the artifacts of the actions before and takes on those of this stage."""
     _refuse_absent(stage)
     if not stage["actions"]:
@@ -67,7 +67,7 @@ def _check_stage(stage: dict, first: bool, made: list[str], kinds: Kinds, region
         _unique(made, "output artifacts")
 
 
-def _check_action(action: dict, first: bool, kinds: Kinds, region: str) -> None:
+def _check_action(action: dict[str, Any], first: bool, kinds: Kinds, region: str) -> None:
     name, kind_id = action["name"], action["actionTypeId"]
     _refuse_absent(action)
     kind = kinds.get((kind_id["category"], kind_id["provider"]))

@@ -35,7 +35,7 @@ def _start_time_by_ps(pid: int) -> str | None:
 class Child:
     """One running child and its process group."""
 
-    def __init__(self, popen: subprocess.Popen, table: Table) -> None:
+    def __init__(self, popen: subprocess.Popen[bytes], table: Table) -> None:
         self._popen, self._table, self.pid = popen, table, popen.pid
 
     def poll(self) -> int | None:

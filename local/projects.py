@@ -4,6 +4,7 @@ import secrets
 import string
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -21,7 +22,7 @@ class Projects:
     def __init__(self, machine: Machine, collection: Collection) -> None:
         self._machine, self._collection = machine, collection
 
-    def create(self, request: dict, call: Call) -> dict:
+    def create(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Store the project and provision its product; a name becomes free again when its project is deleted."""
         details = request.get("ServiceCatalogProvisioningDetails")
         if not details:
@@ -38,7 +39,7 @@ class Projects:
         parameters = [*details.get("ProvisioningParameters", []), {"Key": "SageMakerProjectName", "Value": name},
                       {"Key": "SageMakerProjectId", "Value": project}]
 
-        def provision() -> dict:
+        def provision() -> dict[str, Any]:
             artifact = details.get("ProvisioningArtifactId") or catalog.describe_product(
                 Id=details["ProductId"])["ProvisioningArtifacts"][-1]["Id"]
             path = {"PathId": details["PathId"]} if details.get("PathId") else {}
@@ -50,7 +51,7 @@ class Projects:
         self._begin(name, "Create", provision)
         return document
 
-    def update(self, request: dict, call: Call) -> dict:
+    def update(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Change the description and, where asked for, the provisioned product."""
         name, details = request["ProjectName"], request.get("ServiceCatalogProvisioningUpdateDetails")
         document = self._settled(name)
@@ -63,7 +64,7 @@ class Projects:
                 ProvisionedProductId=_product(document), UpdateToken=secrets.token_hex(8), **details))
         return document
 
-    def delete(self, request: dict, call: Call) -> None:
+    def delete(self, request: dict[str, Any], call: Call) -> None:
         """Terminate the provisioned product."""
         name = request["ProjectName"]
         document = self._settled(name)
@@ -82,14 +83,14 @@ class Projects:
             if running:
                 self._start(document["ProjectName"], verb)
 
-    def _settled(self, name: str) -> dict:
+    def _settled(self, name: str) -> dict[str, Any]:
         document = self._collection.get(name)
         status = document["ProjectStatus"]
         if status.endswith("InProgress") or status == "DeleteCompleted":
             raise ServiceError("ValidationException", f"Project {name} is {status}. Wait until it has settled.")
         return document
 
-    def _begin(self, name: str, verb: str, call: Callable[[], dict]) -> None:
+    def _begin(self, name: str, verb: str, call: Callable[[], dict[str, Any]]) -> None:
         """Make the Service Catalog call and follow its record; a refused call fails the change with its message."""
         try:
             record = call()["RecordDetail"]
@@ -123,5 +124,5 @@ class Projects:
                 {"ProvisionedProductStatusMessage": message} if message else {}))
 
 
-def _product(document: dict) -> str:
+def _product(document: dict[str, Any]) -> str:
     return document.get("ServiceCatalogProvisionedProductDetails", {}).get("ProvisionedProductId", "")

@@ -34,7 +34,7 @@ INSTANCES = {"CreateTrainingJob": "ResourceConfig.InstanceCount",
              "CreateTransformJob": "TransformResources.InstanceCount"}
 
 
-def refuse(operation: str, request: dict) -> None:
+def refuse(operation: str, request: dict[str, Any]) -> None:
     """Raise UnsupportedError for what this machine does not do, naming the member."""
     for rule in REFUSED[operation]:
         path, _, values = rule.partition("=")

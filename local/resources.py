@@ -54,7 +54,7 @@ class Collection:
         """Return the ARN that a resource of that name has."""
         return self.machine.arn("sagemaker", f"{self.kind.arn}/{name.lower()}")
 
-    def create(self, request: dict, **members: Any) -> dict:
+    def create(self, request: dict[str, Any], **members: Any) -> dict[str, Any]:
         """Store a new resource and return it; raises where the name is taken."""
         name, now = request[self.kind.name], self.machine.clock.now()
         with self.machine.store.lock:
@@ -68,14 +68,14 @@ class Collection:
         self._announce(name)
         return self.get(name)
 
-    def get(self, name: str) -> dict:
+    def get(self, name: str) -> dict[str, Any]:
         """Return a resource; raises AWS's error where there is none."""
         try:
             return self._table[name.lower()]
         except KeyError:
             raise ServiceError(self.kind.missing, f'Could not find {self._words} "{self.arn(name)}".') from None
 
-    def change(self, name: str, **members: Any) -> dict:
+    def change(self, name: str, **members: Any) -> dict[str, Any]:
         """Change members of a resource, announce a new status, and return it as it is now."""
         with self._table.edit(name.lower()) as document:
             announced = self.kind.status in members or "SecondaryStatus" in members
@@ -84,24 +84,24 @@ class Collection:
             self._announce(name)
         return document
 
-    def delete(self, name: str) -> dict:
+    def delete(self, name: str) -> dict[str, Any]:
         """Forget a resource and return what it was."""
         document = self.get(name)
         del self._table[name.lower()]
         return document
 
-    def all(self) -> list[dict]:
+    def all(self) -> list[dict[str, Any]]:
         """Return every resource."""
         return list(self._table.values())
 
-    def list(self, request: dict) -> dict:
+    def list(self, request: dict[str, Any]) -> dict[str, Any]:
         """Return the resources that a list request selects, in its order, under AWS's result key."""
         chosen = [document for document in self.all() if self._selected(document, request)]
         key = {"Name": self.kind.name, "Status": self.kind.status}.get(request.get("SortBy", ""), "CreationTime")
         descending = request.get("SortOrder", self.kind.order) == "Descending"
         return {self.kind.listing: sorted(chosen, key=lambda document: document[key], reverse=descending)}
 
-    def _selected(self, document: dict, request: dict) -> bool:
+    def _selected(self, document: dict[str, Any], request: dict[str, Any]) -> bool:
         for name, wanted in request.items():
             key = ORIGINAL_NAMES.get(name, name)
             if key == "NameContains" and wanted.lower() not in document[self.kind.name].lower():

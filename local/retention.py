@@ -8,6 +8,7 @@ import logging
 import threading
 from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 from local.log_store import LogStore
 from local.machine import Machine
@@ -49,7 +50,7 @@ def executions(machine: Machine, now: float) -> None:
     """Forget executions that ended long ago, with their histories."""
     from ministack.services import stepfunctions
 
-    ended: dict[str, list[tuple[float, tuple]]] = {}
+    ended: dict[str, list[tuple[float, tuple[Any, ...]]]] = {}
     for place, execution in list(stepfunctions._executions.all_items()):
         if execution.get("stopDate"):
             ended.setdefault(execution["stateMachineArn"], []).append((_seconds(execution["stopDate"]), place))

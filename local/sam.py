@@ -11,7 +11,7 @@ SEAMS = (
     *((f"ministack.services.cloudformation.{module}", "_apply_transforms") for module in ("engine", "handlers", "changesets")),
     ("ministack.services.cloudformation.engine", "_transform_parameters"),
     ("samtranslator.translator.transform", "transform"))
-_values: contextvars.ContextVar[dict] = contextvars.ContextVar("stack_parameters")
+_values: contextvars.ContextVar[dict[str, Any]] = contextvars.ContextVar("stack_parameters")
 
 
 def install(machine: Machine) -> None:
@@ -22,7 +22,7 @@ def install(machine: Machine) -> None:
     logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns that it did not publish metrics on its use
     apply, translate = engine._apply_transforms, transform.transform
 
-    def apply_transforms(template: dict, provided: Any = None, previous: Any = None) -> Any:
+    def apply_transforms(template: dict[str, Any], provided: Any = None, previous: Any = None) -> Any:
         declared = template.get("Transform") or []
         for name in [declared] if isinstance(declared, str) else declared:
             authorize_transform(machine, name)

@@ -40,8 +40,8 @@ class Schedule:
     created: float
     timezone: str
     event: dict[str, Any]
-    targets: list[dict]
-    record: dict
+    targets: list[dict[str, Any]]
+    record: dict[str, Any]
     principal: str = "events.amazonaws.com"
 
     @property
@@ -128,7 +128,7 @@ class Schedules:
                 yield place, Schedule(each["ScheduleExpression"], each["CreationDate"], each["ScheduleExpressionTimezone"],
                                       event, [each["Target"]], each, "scheduler.amazonaws.com")
 
-    def _ended(self, place: Place, schedule: dict, now: float) -> bool:
+    def _ended(self, place: Place, schedule: dict[str, Any], now: float) -> bool:
         """Whether a schedule of EventBridge Scheduler is over; it goes where it says so."""
         from ministack.services import scheduler
 

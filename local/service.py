@@ -51,7 +51,7 @@ class Call:
     access_key: str
     source_arn: str = ""  # of the resource for which a service calls
 
-    def authorize(self, action: str, resource: str = "*", context: dict | None = None) -> None:
+    def authorize(self, action: str, resource: str = "*", context: dict[str, Any] | None = None) -> None:
         """Raise AccessDeniedError unless the caller may do ``action`` on ``resource``."""
         authorize(self.machine, self.access_key, action, resource, context)
 
@@ -98,7 +98,7 @@ class Service:
         return self.machine.botocore.get_service_model(self.service_name)
 
     @cached_property
-    def _pages(self) -> dict[str, dict]:
+    def _pages(self) -> dict[str, dict[str, Any]]:
         loader = self.machine.botocore.get_component("data_loader")
         return loader.load_service_model(self.service_name, "paginators-1")["pagination"]
 
@@ -109,14 +109,14 @@ class Service:
 
     # The ASGI side
 
-    async def handle_request(self, method: str, path: str, headers: dict, body: bytes, query: dict) -> Response:
+    async def handle_request(self, method: str, path: str, headers: dict[str, Any], body: bytes, query: dict[str, Any]) -> Response:
         """Answer one HTTP request; operations run on a thread, so they may block."""
         from ministack.core.router import extract_access_key_id
 
         call = Call(self.machine, extract_access_key_id(headers, query), headers.get(SOURCE_ARN, ""))
         return await asyncio.to_thread(self._answer, call, method, path, headers, body)
 
-    def _answer(self, call: Call, method: str, path: str, headers: dict, body: bytes) -> Response:
+    def _answer(self, call: Call, method: str, path: str, headers: dict[str, Any], body: bytes) -> Response:
         try:
             operation, request = self.parse(method, path, headers, body)
             return self.respond(operation, self.perform(operation, request, call))
@@ -128,7 +128,7 @@ class Service:
             logger.exception("%s %s", self.service_name, headers.get("x-amz-target", path))
             return self._error("InternalFailure", f"{type(error).__name__}: {error}", 500)
 
-    def parse(self, method: str, path: str, headers: dict, body: bytes) -> tuple[OperationModel, dict]:
+    def parse(self, method: str, path: str, headers: dict[str, Any], body: bytes) -> tuple[OperationModel, dict[str, Any]]:
         """Return the operation and its request (JSON protocol; others override this)."""
         name = headers.get("x-amz-target", "").rpartition(".")[2]
         if name not in self.model.operation_names:
@@ -136,7 +136,7 @@ class Service:
         operation = self.model.operation_model(name)
         return operation, decode(operation.input_shape, json.loads(body or b"{}"))
 
-    def respond(self, operation: OperationModel, result: dict) -> Response:
+    def respond(self, operation: OperationModel, result: dict[str, Any]) -> Response:
         """Return the HTTP answer of a result (JSON protocol; others override this)."""
         version = self.model.metadata.get("jsonVersion", "1.1")
         return 200, {"Content-Type": f"application/x-amz-json-{version}"}, json.dumps(result).encode()
@@ -147,7 +147,7 @@ class Service:
 
     # The operation
 
-    def perform(self, operation: OperationModel, request: dict, call: Call) -> dict:
+    def perform(self, operation: OperationModel, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Validate, authorize, run and page one operation."""
         method = getattr(self, xform_name(operation.name), None)
         if method is None:
@@ -159,7 +159,7 @@ class Service:
         result = paginate(result, request, page) if page else result
         return encode(operation.output_shape, result) if operation.output_shape else {}
 
-    def authorize(self, operation: OperationModel, request: dict, call: Call) -> None:
+    def authorize(self, operation: OperationModel, request: dict[str, Any], call: Call) -> None:
         """Ask IAM for the operation, for the roles it passes and for the tags it sets."""
         resource = self.resource_arn(operation.name, request)
         context = tag_context(request)
@@ -170,7 +170,7 @@ class Service:
         if self.tag_action and context and operation.name.startswith("Create"):
             call.authorize(f"{self.namespace}:{self.tag_action}", resource, context)
 
-    def resource_arn(self, operation: str, request: dict) -> str:
+    def resource_arn(self, operation: str, request: dict[str, Any]) -> str:
         """Return the ARN that the operation acts on, ``*`` where the service has no resource level for it."""
         template = self.resources.get(operation) or self.resources.get(VERBS.sub("", operation, count=1))
         if template is None:
@@ -181,14 +181,14 @@ class Service:
         return self.machine.arn(self.namespace, template.format(**{name: request.get(name, "*") for name in names}))
 
 
-def value_at(document: dict, path: str) -> Any:
+def value_at(document: dict[str, Any], path: str) -> Any:
     """Return the value at a dotted path, None where a part is missing."""
     for part in path.split("."):
         document = document.get(part) if isinstance(document, dict) else None  # type: ignore[assignment]
     return document
 
 
-def tag_context(request: dict) -> dict[str, Any]:
+def tag_context(request: dict[str, Any]) -> dict[str, Any]:
     """Return IAM's condition keys for the tags of a request."""
     tags = request.get("Tags") or request.get("tags") or []
     pairs = list(tags.items()) if isinstance(tags, dict) else [
@@ -198,7 +198,7 @@ def tag_context(request: dict) -> dict[str, Any]:
     return {f"aws:requesttag/{key}".lower(): value for key, value in pairs} | {"aws:tagkeys": [key for key, _ in pairs]}
 
 
-def validate(operation: OperationModel, request: dict) -> None:
+def validate(operation: OperationModel, request: dict[str, Any]) -> None:
     """Raise ValidationException for what the model forbids: types, required, ranges, patterns, enumerations."""
     if operation.input_shape is None:
         return
@@ -275,7 +275,7 @@ def encode(shape: Shape, value: Any) -> Any:
     return value
 
 
-def paginate(result: dict, request: dict, page: dict) -> dict:
+def paginate(result: dict[str, Any], request: dict[str, Any], page: dict[str, Any]) -> dict[str, Any]:
     """Cut a full result to the page that the request asks for; the token is the next index."""
     keys = page["result_key"] if isinstance(page["result_key"], list) else [page["result_key"]]
     token, limit = page["input_token"], request.get(page.get("limit_key", ""), 100)

@@ -56,31 +56,31 @@ class ResourceType:
     attributes: dict[str, str] = field(default_factory=dict)  # Fn::GetAtt name -> path in the read answer
     replaced_on: tuple[str, ...] = ()
     waiting: Waiting | None = None
-    request: Callable[[dict], dict] = dict  # properties -> what the create request takes
-    changed: Callable[[dict], dict] | None = None  # properties -> what the update request takes, where it differs
-    after: Callable[[Machine, str, dict], None] | None = None  # what follows the create call
+    request: Callable[[dict[str, Any]], dict[str, Any]] = dict  # properties -> what the create request takes
+    changed: Callable[[dict[str, Any]], dict[str, Any]] | None = None  # properties -> what the update request takes, where it differs
+    after: Callable[[Machine, str, dict[str, Any]], None] | None = None  # what follows the create call
 
     @property
     def named_by_members(self) -> bool:
         """Whether several members of the create request are the name."""
         return "|" in self.key and not self.parent
 
-    def joined(self, properties: dict) -> str:
+    def joined(self, properties: dict[str, Any]) -> str:
         """Return that name."""
         request = self.request(properties)
         return "|".join(str(request.get(part)) for part in self.key.split("|"))
 
 
-def _pipeline(properties: dict) -> dict:
+def _pipeline(properties: dict[str, Any]) -> dict[str, Any]:
     inner = {key: value for key, value in properties.items() if key not in ("Tags", "RestartExecutionOnUpdate")}
     return {"pipeline": inner, "tags": properties.get("Tags", [])}
 
 
-def _repository(properties: dict) -> dict:
+def _repository(properties: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in properties.items() if key != "Code"}
 
 
-def _seed_repository(machine: Machine, name: str, properties: dict) -> None:
+def _seed_repository(machine: Machine, name: str, properties: dict[str, Any]) -> None:
     """Make the first commit of a repository from the archive that its Code property names."""
     from local.services.codecommit import seed
 
@@ -91,20 +91,20 @@ def _seed_repository(machine: Machine, name: str, properties: dict) -> None:
         seed(machine, name, code.get("BranchName", "main"), answer["Body"].read())
 
 
-def _changed_group(properties: dict) -> dict:
+def _changed_group(properties: dict[str, Any]) -> dict[str, Any]:
     """Return what UpdateDeploymentGroup takes; what a template no longer sets is emptied."""
     empty = {"AlarmConfiguration": {}, "AutoRollbackConfiguration": {}, "TriggerConfigurations": []}
     return empty | {key: value for key, value in properties.items() if key not in ("DeploymentGroupName", "Tags")}
 
 
-def _scaling_policy(properties: dict) -> dict:
+def _scaling_policy(properties: dict[str, Any]) -> dict[str, Any]:
     """Return what PutScalingPolicy takes; a template may name the target by what Ref gives of it."""
     named = {key: value for key, value in properties.items() if key != "ScalingTargetId"}
     names = ("ResourceId", "ScalableDimension", "ServiceNamespace")
     return dict(zip(names, properties.get("ScalingTargetId", "").split("|"), strict=False)) | named
 
 
-def _product(properties: dict) -> dict:
+def _product(properties: dict[str, Any]) -> dict[str, Any]:
     artifact, *more = properties["ProvisioningArtifactParameters"]
     if more:
         raise ResourceError("AWS::ServiceCatalog::CloudFormationProduct with several provisioning artifacts at once "
@@ -113,17 +113,17 @@ def _product(properties: dict) -> dict:
                          "ProvisioningArtifactParameters": artifact | {"Type": "CLOUD_FORMATION_TEMPLATE"}}
 
 
-def _new_version(properties: dict) -> dict:
+def _new_version(properties: dict[str, Any]) -> dict[str, Any]:
     return {"Parameters": _product(properties)["ProvisioningArtifactParameters"], "IdempotencyToken": _token()}
 
 
-def _launch_constraint(properties: dict) -> dict:
+def _launch_constraint(properties: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in properties.items() if key in ("PortfolioId", "ProductId", "Description")}
     return kept | {"Type": "LAUNCH", "IdempotencyToken": _token(),
                    "Parameters": json.dumps({"RoleArn": properties["RoleArn"]})}
 
 
-def _with_token(properties: dict) -> dict:
+def _with_token(properties: dict[str, Any]) -> dict[str, Any]:
     return properties | {"IdempotencyToken": _token()}
 
 
@@ -131,7 +131,7 @@ def _token() -> str:
     return f"cloudformation-{time.time_ns()}"
 
 
-def _monitoring(*members: str) -> Callable[[dict], dict]:
+def _monitoring(*members: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     """Return how to leave out the properties that only tell of a schedule or definition."""
     return lambda properties: {key: value for key, value in properties.items() if key in ("Tags", *members)}
 
@@ -141,7 +141,7 @@ MONITORED = (
     "JobDefinitionName", "JobResources", "NetworkConfig", "RoleArn", "StoppingCondition")
 
 
-def _new_endpoint(properties: dict) -> dict:
+def _new_endpoint(properties: dict[str, Any]) -> dict[str, Any]:
     """Return what CreateEndpoint takes; the others are an update's."""
     return {key: value for key, value in properties.items() if key not in UPDATE_ONLY}
 
@@ -242,7 +242,7 @@ class Provisioner:
         self.machine, self.kind = machine, kind
         self.client: BaseClient = machine.client(kind.service, credentials)
 
-    def create(self, properties: dict, default_name: str) -> tuple[str, dict]:
+    def create(self, properties: dict[str, Any], default_name: str) -> tuple[str, dict[str, Any]]:
         """Create the resource and wait until it has settled; return its physical id and attributes."""
         if self.kind.name and not properties.get(self.kind.name):
             properties = properties | {self.kind.name: default_name.lower()}
@@ -257,14 +257,14 @@ class Provisioner:
             self.delete(name)
             raise
 
-    def name_of(self, physical_id: str, properties: dict) -> str:
+    def name_of(self, physical_id: str, properties: dict[str, Any]) -> str:
         """Return the name that the service knows a resource by; the physical id is what Ref gives."""
         if self.kind.named_by_members:
             return self.kind.joined(properties)
         name = properties.get(self.kind.name) or physical_id.rpartition("/")[2]  # of an address the last part counts
         return f"{properties[self.kind.parent]}|{name}" if self.kind.parent else name
 
-    def update(self, name: str, properties: dict) -> tuple[str, dict]:
+    def update(self, name: str, properties: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """Change the resource in place, where its type allows that."""
         if self.kind.tagged and properties.get("Tags"):
             resource = self.kind.tagged.format(name=name.rpartition("|")[2], parent=properties.get(self.kind.parent))
@@ -282,7 +282,7 @@ class Provisioner:
             self.kind.update_key or self.kind.key, name).items() if key in known})
         return self._settled(name)
 
-    def _named(self, name: str) -> dict:
+    def _named(self, name: str) -> dict[str, Any]:
         return {self.kind.name: name.rpartition("|")[2]} if self.kind.name else {}
 
     def delete(self, name: str) -> None:
@@ -296,7 +296,7 @@ class Provisioner:
             if not any(word in str(error) for word in GONE):
                 raise
 
-    def _settled(self, name: str) -> tuple[str, dict]:
+    def _settled(self, name: str) -> tuple[str, dict[str, Any]]:
         if not self.kind.read:
             return name, {}
         while True:
@@ -315,12 +315,12 @@ class Provisioner:
             if self.machine.stopping.wait(POLL_SECONDS):
                 raise ResourceError(f"{name}: the local AWS was stopped while it was {status}")
 
-    def _read(self, name: str) -> dict:
+    def _read(self, name: str) -> dict[str, Any]:
         answer = self._call(self.kind.read, self._request(self.kind.read, _members(self.kind.read_key or self.kind.key, name)))
         return {key: value[0] if isinstance(value, list) and value and isinstance(value[0], dict) else value
                 for key, value in answer.items()}
 
-    def _identify(self, request: dict, answer: dict) -> str:
+    def _identify(self, request: dict[str, Any], answer: dict[str, Any]) -> str:
         if "|" in self.kind.key:
             return "|".join(request[part] for part in self.kind.key.split("|"))
         return str(value_at(answer, self.kind.id) or value_at(request, self.kind.id))
@@ -328,10 +328,10 @@ class Provisioner:
     def _shape(self, operation: str) -> Any:
         return self.client.meta.service_model.operation_model(operation).input_shape
 
-    def _request(self, operation: str, properties: dict) -> dict:
+    def _request(self, operation: str, properties: dict[str, Any]) -> dict[str, Any]:
         return convert(self._shape(operation), properties, operation)
 
-    def _call(self, operation: str, request: dict) -> dict:
+    def _call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         try:
             return getattr(self.client, xform_name(operation))(**request)
         except ClientError as error:

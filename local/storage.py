@@ -63,7 +63,7 @@ class Storage:
         if failures:
             raise self.explained(failures[0])
 
-    def noting(self, write: Callable) -> Callable:
+    def noting(self, write: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function that writes a file, for callers who would pass over its failure: see ``watch``."""
         def noted(*arguments: Any, **more: Any) -> Any:
             try:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from local.storage import Storage
 
@@ -17,17 +18,17 @@ WRITE = "INSERT INTO document VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = 
 DELETE = "DELETE FROM document WHERE collection = ? AND id = ?"
 
 
-class Table(MutableMapping[str, dict]):
+class Table(MutableMapping[str, dict[str, Any]]):
     """One named table: keys to JSON documents, in insertion order. Readers get copies."""
 
     def __init__(self, store: "Store", name: str) -> None:
         self._store, self._name = store, name
         self._rows: dict[str, str] = dict(store.rows(name))
 
-    def __getitem__(self, key: str) -> dict:
+    def __getitem__(self, key: str) -> dict[str, Any]:
         return json.loads(self._rows[key])
 
-    def __setitem__(self, key: str, document: dict) -> None:
+    def __setitem__(self, key: str, document: dict[str, Any]) -> None:
         text = json.dumps(document)
         with self._store.lock:
             self._store.replace([(self._name, {key: text}, ())])
@@ -47,7 +48,7 @@ class Table(MutableMapping[str, dict]):
         return len(self._rows)
 
     @contextmanager
-    def edit(self, key: str) -> Iterator[dict]:
+    def edit(self, key: str) -> Iterator[dict[str, Any]]:
         """Yield the document of ``key`` to be changed in place; it is saved unless the block raises."""
         with self._store.lock:
             document = self[key]

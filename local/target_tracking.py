@@ -12,6 +12,7 @@ import re
 import threading
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -28,7 +29,7 @@ LOW = 0.9  # of the target: below it there may be too many instances
 MOST_ACTIVITIES = 200  # of one target
 
 
-def key_of(request: dict) -> str:
+def key_of(request: dict[str, Any]) -> str:
     """Return the key of a target from any request or document that names it."""
     return f"{request['ResourceId']}|{request['ScalableDimension']}"
 
@@ -42,7 +43,7 @@ def place_of(resource: str) -> tuple[str, str]:
     return match[1], match[2]
 
 
-def alarms_of(policy: dict) -> Iterator[dict]:
+def alarms_of(policy: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the policy's alarms, high and low, as PutMetricAlarm takes them."""
     tracking = policy["TargetTrackingScalingPolicyConfiguration"]
     target = tracking["TargetValue"]
@@ -54,7 +55,7 @@ def alarms_of(policy: dict) -> Iterator[dict]:
             "AlarmDescription": f"DO NOT EDIT OR DELETE. For TargetTrackingScaling policy {policy['PolicyARN']}."}
 
 
-def _metric(policy: dict) -> dict:
+def _metric(policy: dict[str, Any]) -> dict[str, Any]:
     custom = policy["TargetTrackingScalingPolicyConfiguration"].get("CustomizedMetricSpecification")
     if custom:
         return {"Dimensions": [], **custom}
@@ -66,7 +67,7 @@ def _dimensions(resource: str) -> dict[str, str]:
     return dict(zip(("EndpointName", "VariantName"), place_of(resource), strict=True))
 
 
-def wanted(states: tuple[str, str], tracking: dict, value: float, count: int) -> int | None:
+def wanted(states: tuple[str, str], tracking: dict[str, Any], value: float, count: int) -> int | None:
     """Return how many instances a policy wants, by its alarms' states (high, low); None where it leaves them alone."""
     needed = math.ceil(count * value / tracking["TargetValue"])
     if states[0] == "ALARM" and needed > count:
@@ -76,7 +77,7 @@ def wanted(states: tuple[str, str], tracking: dict, value: float, count: int) ->
     return None
 
 
-def decided(target: dict, wishes: list[int | None], count: int) -> int:
+def decided(target: dict[str, Any], wishes: list[int | None], count: int) -> int:
     """Return the count that a target's policies and limits, and what is suspended of it, come to."""
     known = [wish for wish in wishes if wish is not None]
     if not known or (max(known) < count and len(known) < len(wishes)):
@@ -115,7 +116,7 @@ class Scaler:
         minute = self._machine.clock.scaled(MINUTE)
         return max(SHORTEST_WAIT, minute - (now - minute / 2) % minute)
 
-    def _tend(self, key: str, target: dict) -> None:
+    def _tend(self, key: str, target: dict[str, Any]) -> None:
         endpoint, variant = place_of(target["ResourceId"])
         found = self._machine.store.table("sagemaker-endpoint").get(endpoint.lower())
         shown = next((each for each in (found or {}).get("ProductionVariants", []) if each["VariantName"] == variant), None)
@@ -129,7 +130,7 @@ class Scaler:
         self._scale(key, target, shown["DesiredInstanceCount"])
         return None
 
-    def _scale(self, key: str, target: dict, count: int) -> None:
+    def _scale(self, key: str, target: dict[str, Any], count: int) -> None:
         """Change the count where the policies ask for it and no cooldown is in effect."""
         now, wishes, causes, cooldowns = self._machine.clock.now(), [], [], []
         for policy in [policy for policy in self._policies.values() if key_of(policy) == key]:
@@ -145,7 +146,7 @@ class Scaler:
         if new != count and self._rested(target, _direction(new, count), max(cooldowns), now):
             self._begin(key, new, _direction(new, count), "; ".join(causes))
 
-    def _rested(self, target: dict, direction: str, cooldown: float, now: float) -> bool:
+    def _rested(self, target: dict[str, Any], direction: str, cooldown: float, now: float) -> bool:
         """Whether the cooldown is over, and the last full minute began after the last change had ended."""
         ends, minute = target.get("ends", {}), self._machine.clock.scaled(MINUTE)
         return (now - ends.get(direction, 0.0) >= self._machine.clock.scaled(cooldown)
@@ -170,13 +171,13 @@ class Scaler:
             with self._targets.edit(key) as document:
                 document["activity"] = activity["ActivityId"]
 
-    def _record(self, activity: dict) -> None:
+    def _record(self, activity: dict[str, Any]) -> None:
         self._activities[activity["ActivityId"]] = activity
         same = [name for name, each in self._activities.items() if each["ResourceId"] == activity["ResourceId"]]
         for name in same[:-MOST_ACTIVITIES]:
             del self._activities[name]
 
-    def _close(self, key: str, target: dict, endpoint: dict, shown: dict) -> None:
+    def _close(self, key: str, target: dict[str, Any], endpoint: dict[str, Any], shown: dict[str, Any]) -> None:
         """Say how an activity ended, now that the endpoint is InService again; its cooldown begins."""
         now = self._machine.clock.now()
         with self._activities.edit(target["activity"]) as activity:

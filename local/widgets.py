@@ -19,7 +19,7 @@ from local.metric_math import Series
 from local.service import UnsupportedError
 
 Metric = dict[str, Any]  # Namespace, MetricName and Dimensions in the API's form
-Fetch = Callable[[dict, float, float, int], Series]  # a MetricStat, the start, a period's wall seconds, their number
+Fetch = Callable[[dict[str, Any], float, float, int], Series]  # a MetricStat, the start, a period's wall seconds, their number
 MEMBERS = {"metrics", "annotations", "title", "view", "stacked", "width", "height", "start", "end", "period", "stat", "region",
            "yAxis", "legend", "timezone", "liveData", "setPeriodToTimeRange", "sparkline"}
 OPTIONS = {"id", "expression", "label", "color", "stat", "period", "visible", "yAxis", "region"}
@@ -62,7 +62,7 @@ class Picture:
     thresholds: list[Threshold] = field(default_factory=list)
     view: str = "timeSeries"
     stacked: bool = False
-    axes: dict[str, dict] = field(default_factory=dict)
+    axes: dict[str, dict[str, Any]] = field(default_factory=dict)
     size: tuple[int, int] = (600, 400)
 
 
@@ -72,12 +72,12 @@ class Reader:
 
     fetch: Fetch
     metrics: Callable[[], Iterable[tuple[str, str, dict[str, str]]]]
-    alarm: Callable[[str], dict | None]  # by its ARN, in the form of PutMetricAlarm with Metrics
+    alarm: Callable[[str], dict[str, Any] | None]  # by its ARN, in the form of PutMetricAlarm with Metrics
     clock: Clock
     region: str
 
 
-def picture(widget: dict, reader: Reader, now: float) -> Picture:
+def picture(widget: dict[str, Any], reader: Reader, now: float) -> Picture:
     """Return what a widget shows at ``now``; raises ValueError for what is wrong, UnsupportedError for what is not known here."""
     _known(widget, MEMBERS, "a metric widget")
     if (view := widget.get("view", "timeSeries")) not in VIEWS:
@@ -95,12 +95,12 @@ def picture(widget: dict, reader: Reader, now: float) -> Picture:
                    (_size(widget, "width", 600), _size(widget, "height", 400)))
 
 
-def _known(members: dict, known: set[str], what: str) -> None:
+def _known(members: dict[str, Any], known: set[str], what: str) -> None:
     if unknown := sorted(members.keys() - known):
         raise UnsupportedError(f"{what} with {', '.join(unknown)}")
 
 
-def _size(widget: dict, name: str, default: int) -> int:
+def _size(widget: dict[str, Any], name: str, default: int) -> int:
     value = widget.get(name, default)
     if not isinstance(value, int) or not 1 <= value <= 2000:
         raise ValueError(f"{name} must be a number between 1 and 2000.")
@@ -114,7 +114,7 @@ def _moment(text: str, clock: Clock, now: float) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-def rows(metrics: list[list]) -> Iterator[tuple[Metric | None, dict]]:
+def rows(metrics: list[list[Any]]) -> Iterator[tuple[Metric | None, dict[str, Any]]]:
     """Yield each entry's metric (None for an expression) and options, with "." and "..." filled in from the one before."""
     before: list[str] = []
     for entry in metrics:
@@ -140,20 +140,20 @@ def rows(metrics: list[list]) -> Iterator[tuple[Metric | None, dict]]:
 class _Widget:
     """The metrics of one widget, by id, and what becomes of them in its time."""
 
-    def __init__(self, widget: dict, reader: Reader, start: float, end: float) -> None:
+    def __init__(self, widget: dict[str, Any], reader: Reader, start: float, end: float) -> None:
         self._widget, self._reader, self._start, self._end = widget, reader, start, end
         self._rows = [(options.get("id") or f"row_{index}", metric, options)
                       for index, (metric, options) in enumerate(rows(widget.get("metrics") or []))]
         self._queries = [self._query(*row) for row in self._rows]
 
-    def _query(self, name: str, metric: Metric | None, options: dict) -> dict:
+    def _query(self, name: str, metric: Metric | None, options: dict[str, Any]) -> dict[str, Any]:
         if options.get("region", self._reader.region) != self._reader.region:
             raise UnsupportedError(f"a metric of region {options['region']}")
         if metric is None:
             return {"Id": name, "Expression": options["expression"]}
         return {"Id": name, "MetricStat": {"Metric": metric, "Stat": self._stat(options)}}
 
-    def _stat(self, options: dict) -> str:
+    def _stat(self, options: dict[str, Any]) -> str:
         stat = options.get("stat") or self._widget.get("stat") or "Average"
         if not STATISTIC.fullmatch(stat):
             raise UnsupportedError(f"the statistic {stat} in a widget")
@@ -174,7 +174,7 @@ class _Widget:
                  for line in self._lines_of(name, metric, options)][:MOST_LINES]
         return _labelled(found)
 
-    def _lines_of(self, name: str, metric: Metric | None, options: dict) -> Iterator[tuple[Line, str, Metric | None]]:
+    def _lines_of(self, name: str, metric: Metric | None, options: dict[str, Any]) -> Iterator[tuple[Line, str, Metric | None]]:
         """Yield an entry's lines, each with the label that the widget wants and its metric."""
         grid = first, length, count = self._grid(self._period(options))
         found: list[Metric] = []
@@ -191,7 +191,7 @@ class _Widget:
                         [first + length * step for step in range(count)], values, options.get("color", ""),
                         options.get("yAxis") == "right"), options.get("label", ""), own)
 
-    def _period(self, options: dict) -> int:
+    def _period(self, options: dict[str, Any]) -> int:
         third = re.fullmatch(r"\s*SEARCH\(.*,\s*(\d+)\s*\)\s*", options.get("expression", ""), re.DOTALL)
         return int(options.get("period") or (third[1] if third else 0) or self._widget.get("period") or 300)
 
@@ -247,7 +247,7 @@ def _filled(label: str, line: Line, plain: str, names: dict[str, str]) -> str:
     """Fill in a label's ${...}."""
     values = [value for value in line.values if value is not None]
 
-    def fill(found: re.Match) -> str:
+    def fill(found: re.Match[str]) -> str:
         word = found[1].strip()
         if word == "LABEL":
             return plain

@@ -50,7 +50,7 @@ def install(machine: Machine) -> None:
 
     execute = stepfunctions._execute_task
 
-    def execute_task(state: dict, raw_input: Any, execution: dict, context: dict) -> Any:
+    def execute_task(state: dict[str, Any], raw_input: Any, execution: dict[str, Any], context: dict[str, Any]) -> Any:
         arn = execution.get("stateMachineArn", "")
         _role.set((stepfunctions._state_machines.get(arn) or {}).get("roleArn", ""))
         return execute(state, raw_input, execution, context)
@@ -76,7 +76,7 @@ def _refuse_callback(resource: str, *_: Any) -> Any:
     raise _ExecutionError("States.Runtime", f"{resource} is not available on this machine; see local/README.md")
 
 
-def invoke(machine: Machine, resource: str, request: dict) -> Any:
+def invoke(machine: Machine, resource: str, request: dict[str, Any]) -> Any:
     """Run one task; raises Step Functions' error with AWS's error name and cause."""
     from ministack.services.stepfunctions import _ExecutionError
 
@@ -97,7 +97,7 @@ def invoke(machine: Machine, resource: str, request: dict) -> Any:
         raise _ExecutionError("States.TaskFailed", f"AccessDeniedException: {error}") from error
 
 
-def _call(machine: Machine, credentials: Credentials, service: str, operation: str, request: dict, capitals: bool = False) -> dict:
+def _call(machine: Machine, credentials: Credentials, service: str, operation: str, request: dict[str, Any], capitals: bool = False) -> dict[str, Any]:
     """Call an operation and return its answer as JSON values; SDK integrations write members in capitals, also where the API does not."""
     from ministack.services.stepfunctions import _ExecutionError
 
@@ -130,7 +130,7 @@ def _plain(value: Any) -> Any:
     return value.read().decode() if isinstance(value, io.IOBase) or hasattr(value, "read") else str(value)
 
 
-def _invoke_function(machine: Machine, credentials: Credentials, request: dict) -> dict:
+def _invoke_function(machine: Machine, credentials: Credentials, request: dict[str, Any]) -> dict[str, Any]:
     """Invoke a function; an error of the function is the task's error, with its payload as the cause."""
     from ministack.services.stepfunctions import _ExecutionError
 
@@ -143,7 +143,7 @@ def _invoke_function(machine: Machine, credentials: Credentials, request: dict) 
     return answer
 
 
-def _run_job(machine: Machine, credentials: Credentials, job: Job, operation: str, request: dict) -> dict:
+def _run_job(machine: Machine, credentials: Credentials, job: Job, operation: str, request: dict[str, Any]) -> dict[str, Any]:
     """Create a job and follow it; one that does not complete fails the task with its description as the cause."""
     from ministack.services.stepfunctions import _ExecutionError
 

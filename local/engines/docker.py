@@ -11,7 +11,7 @@ import sys
 from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import boto3
 from botocore.client import BaseClient
@@ -183,7 +183,7 @@ def main(environments: str, words: list[str] | None = None) -> int:
     return 0
 
 
-def _document(name: str) -> dict:
+def _document(name: str) -> dict[str, Any]:
     image = _store().load(name)
     tags = _store().tags(image)
     config = json.loads(image.config)
@@ -192,7 +192,7 @@ def _document(name: str) -> dict:
             "Os": config["os"], "Config": config["config"], "RootFS": config["rootfs"]}
 
 
-def _formatted(template: str, document: dict) -> str:
+def _formatted(template: str, document: dict[str, Any]) -> str:
     """Fill a template; understood are {{.A.B}}, {{json .A}} and {{index .A 0}}."""
     def fill(field: re.Match[str]) -> str:
         value: object = document

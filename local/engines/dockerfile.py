@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from posixpath import basename, join, normpath
+from typing import Any
 
 from dockerfile_parse import DockerfileParser
 from dockerfile_parse.parser import image_from
@@ -63,7 +64,7 @@ class Build:
         self.dockerfile, self.context = dockerfile, context.resolve()
         self.notes: list[str] = []
         self._built: dict[int, Stage] = {}
-        self._stages: list[list[dict]] = []
+        self._stages: list[list[dict[str, Any]]] = []
         self._names: list[str] = []
         self._read()
 
@@ -96,7 +97,7 @@ class Build:
             return self._names.index(name.lower())
         return int(name) if name.isdigit() and int(name) < len(self._stages) else None
 
-    def _build(self, lines: list[dict]) -> Stage:
+    def _build(self, lines: list[dict[str, Any]]) -> Stage:
         stage = self._base(lines[0])
         for line in lines[1:]:
             handler = HANDLERS.get(line["instruction"])
@@ -110,7 +111,7 @@ class Build:
                 raise self._refused(line, str(error)) from error
         return stage
 
-    def _base(self, line: dict) -> Stage:
+    def _base(self, line: dict[str, Any]) -> Stage:
         image = image_from(line["value"])[0] or ""
         if image.lower() in self._names:
             stage = deepcopy(self.stage(image))
@@ -120,10 +121,10 @@ class Build:
             self.notes.append(f"not pulled on this machine: {image} (its files; Python is this machine's)")
         return Stage()
 
-    def _refused(self, line: dict, reason: str) -> DockerfileError:
+    def _refused(self, line: dict[str, Any], reason: str) -> DockerfileError:
         return DockerfileError(f"{self.dockerfile}:{line['startline'] + 1}: {reason}: {line['content'].strip()}")
 
-    def _copy(self, stage: Stage, line: dict) -> None:
+    def _copy(self, stage: Stage, line: dict[str, Any]) -> None:
         options, value = _options(line["value"])
         words = _exec_form(value) or list(_expanded(value, stage.env))
         if len(words) < 2:
@@ -159,25 +160,25 @@ class Build:
         rules = dockerignore.read_rules(self.context, self.dockerfile)
         return {"/" + path: File(self.context / path) for path in dockerignore.files(self.context, rules)}
 
-    def _env(self, stage: Stage, line: dict) -> None:
+    def _env(self, stage: Stage, line: dict[str, Any]) -> None:
         _check_variables(line["value"])
         stage.env |= get_key_val_dictionary(line["value"], env_replace=True, envs=stage.env)
 
-    def _workdir(self, stage: Stage, line: dict) -> None:
+    def _workdir(self, stage: Stage, line: dict[str, Any]) -> None:
         stage.workdir = normpath(join(stage.workdir, " ".join(_expanded(line["value"], stage.env))))
 
-    def _entrypoint(self, stage: Stage, line: dict) -> None:
+    def _entrypoint(self, stage: Stage, line: dict[str, Any]) -> None:
         stage.entrypoint = _command(line["value"])
         if not stage.own_cmd:  # as Docker does: a new entry point drops the arguments that the base had for its own
             stage.cmd = []
 
-    def _cmd(self, stage: Stage, line: dict) -> None:
+    def _cmd(self, stage: Stage, line: dict[str, Any]) -> None:
         stage.cmd, stage.own_cmd = _command(line["value"]), True
 
-    def _user(self, stage: Stage, line: dict) -> None:
+    def _user(self, stage: Stage, line: dict[str, Any]) -> None:
         self.notes.append(f"not changed on this machine: USER {line['value']} (programs run as you)")
 
-    def _run(self, stage: Stage, line: dict) -> None:
+    def _run(self, stage: Stage, line: dict[str, Any]) -> None:
         value = re.sub(r"^(--\S+\s+)+", "", line["value"])
         exec_form = _exec_form(value)
         for command in [shlex.join(exec_form)] if exec_form else re.split(r"&&|;", value):
@@ -187,11 +188,11 @@ class Build:
                 self.notes.append(f"not run on this machine: RUN {words}")
             stage.requirements += requirements or []
 
-    def _nothing(self, stage: Stage, line: dict) -> None:
+    def _nothing(self, stage: Stage, line: dict[str, Any]) -> None:
         """Instructions without an effect on what runs."""
 
 
-HANDLERS: dict[str, Callable[[Build, Stage, dict], None]] = {
+HANDLERS: dict[str, Callable[[Build, Stage, dict[str, Any]], None]] = {
     "COPY": Build._copy, "ENV": Build._env, "WORKDIR": Build._workdir, "ENTRYPOINT": Build._entrypoint,
     "CMD": Build._cmd, "USER": Build._user, "RUN": Build._run, **dict.fromkeys(WITHOUT_EFFECT, Build._nothing)}
 

@@ -11,6 +11,7 @@ import json
 import tarfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from local.engines.dockerfile import Stage
 
@@ -84,9 +85,9 @@ def _gzip(content: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def _json(document: dict) -> bytes:
+def _json(document: dict[str, Any]) -> bytes:
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _descriptor(media_type: str, content: bytes) -> dict:
+def _descriptor(media_type: str, content: bytes) -> dict[str, Any]:
     return {"mediaType": media_type, "size": len(content), "digest": digest_of(content)}

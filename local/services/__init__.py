@@ -26,7 +26,7 @@ def handlers(machine: Machine) -> tuple[list[Service], dict[str, Handler], dict[
               ApplicationAutoScaling(machine)]
     names = {service.service_name: service.handle_request for service in (codecommit, *others)}
 
-    async def by_path(method: str, path: str, headers: dict, body: bytes, query: dict) -> Any:
+    async def by_path(method: str, path: str, headers: dict[str, Any], body: bytes, query: dict[str, Any]) -> Any:
         service = runtime if path.startswith("/endpoints/") else sagemaker
         return await service.handle_request(method, path, headers, body, query)
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import uuid
+from typing import Any
 
 from botocore.model import OperationModel
 
@@ -38,7 +39,7 @@ class ApplicationAutoScaling(Service):
         """Scale from now on."""
         self._scaler.start()
 
-    def resource_arn(self, operation: str, request: dict) -> str:
+    def resource_arn(self, operation: str, request: dict[str, Any]) -> str:
         """Return the ARN of the scalable target that an operation is about."""
         if operation.startswith("Describe"):
             return "*"
@@ -48,7 +49,7 @@ class ApplicationAutoScaling(Service):
         """Return a target's ARN; its id follows from its names, so that IAM can be asked before it exists."""
         return self.machine.arn("application-autoscaling", f"scalable-target/{hashlib.sha256(key.encode()).hexdigest()[:32]}")
 
-    def authorize(self, operation: OperationModel, request: dict, call: Call) -> None:
+    def authorize(self, operation: OperationModel, request: dict[str, Any], call: Call) -> None:
         """Ask IAM also for what the service does for the caller with the endpoint and the alarms."""
         refuse(operation.name, request)
         super().authorize(operation, request, call)
@@ -62,7 +63,7 @@ class ApplicationAutoScaling(Service):
 
     # Scalable targets
 
-    def register_scalable_target(self, request: dict, call: Call) -> dict:
+    def register_scalable_target(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Make a target, or change what the request names of one that is there."""
         key = key_of(request)
         known = self._targets.get(key)
@@ -99,18 +100,18 @@ class ApplicationAutoScaling(Service):
                 {"Effect": "Allow", "Principal": {"Service": PRINCIPAL}, "Action": "sts:AssumeRole"}]}
             iam.create_role(RoleName=name, Path=f"/{ROLE.removesuffix(name)}", AssumeRolePolicyDocument=json.dumps(trust))
 
-    def describe_scalable_targets(self, request: dict, call: Call) -> dict:
+    def describe_scalable_targets(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Return the targets that the request selects."""
         return {"ScalableTargets": [target for target in self._targets.values() if _selected(target, request)]}
 
-    def deregister_scalable_target(self, request: dict, call: Call) -> None:
+    def deregister_scalable_target(self, request: dict[str, Any], call: Call) -> None:
         """Forget a target with its policies and their alarms."""
         target = self._target(request)
         for policy in [policy for policy in self._policies.values() if key_of(policy) == key_of(target)]:
             self._forget(policy)
         del self._targets[key_of(target)]
 
-    def _target(self, request: dict) -> dict:
+    def _target(self, request: dict[str, Any]) -> dict[str, Any]:
         try:
             return self._targets[key_of(request)]
         except KeyError:
@@ -119,7 +120,7 @@ class ApplicationAutoScaling(Service):
 
     # Policies
 
-    def put_scaling_policy(self, request: dict, call: Call) -> dict:
+    def put_scaling_policy(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Make or change a target tracking policy, and its two alarms."""
         _check_tracking(request)
         self._target(request)
@@ -132,7 +133,7 @@ class ApplicationAutoScaling(Service):
             self.machine.client("cloudwatch").put_metric_alarm(**alarm)
         return {"PolicyARN": policy["PolicyARN"], "Alarms": policy["Alarms"]}
 
-    def _new_policy(self, request: dict) -> dict:
+    def _new_policy(self, request: dict[str, Any]) -> dict[str, Any]:
         resource = request["ResourceId"]
         names = [f"TargetTracking-{resource}-Alarm{side}-{uuid.uuid4()}" for side in ("High", "Low")]
         return {"PolicyARN": self.machine.arn("autoscaling", f"scalingPolicy:{uuid.uuid4()}:resource/sagemaker/{resource}:"
@@ -140,13 +141,13 @@ class ApplicationAutoScaling(Service):
                 "CreationTime": self.machine.clock.now(), "Alarms": [
                     {"AlarmName": name, "AlarmARN": self.machine.arn("cloudwatch", f"alarm:{name}")} for name in names]}
 
-    def describe_scaling_policies(self, request: dict, call: Call) -> dict:
+    def describe_scaling_policies(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Return the policies that the request selects."""
         names = request.get("PolicyNames")
         return {"ScalingPolicies": [policy for policy in self._policies.values() if _selected(policy, request)
                                     and (not names or {policy["PolicyName"], policy["PolicyARN"]} & {*names})]}
 
-    def delete_scaling_policy(self, request: dict, call: Call) -> None:
+    def delete_scaling_policy(self, request: dict[str, Any], call: Call) -> None:
         """Forget a policy and its alarms."""
         policy = self._policies.get(f"{key_of(request)}|{request['PolicyName']}")
         if policy is None:
@@ -155,19 +156,19 @@ class ApplicationAutoScaling(Service):
                                f"{request['PolicyName']}")
         self._forget(policy)
 
-    def _forget(self, policy: dict) -> None:
+    def _forget(self, policy: dict[str, Any]) -> None:
         self.machine.client("cloudwatch").delete_alarms(AlarmNames=[alarm["AlarmName"] for alarm in policy["Alarms"]])
         del self._policies[f"{key_of(policy)}|{policy['PolicyName']}"]
 
     # Activities
 
-    def describe_scaling_activities(self, request: dict, call: Call) -> dict:
+    def describe_scaling_activities(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Return what was scaled, the newest first."""
         found = [each for each in self._activities.values() if _selected(each, request)]
         return {"ScalingActivities": sorted(found, key=lambda each: each["StartTime"], reverse=True)}
 
 
-def refuse(operation: str, request: dict) -> None:
+def refuse(operation: str, request: dict[str, Any]) -> None:
     """Raise UnsupportedError for what this machine does not scale or not in this way, naming it."""
     for member, only in SUPPORTED.items():
         if request.get(member, only) != only:
@@ -183,7 +184,7 @@ def refuse(operation: str, request: dict) -> None:
             raise UnsupportedError(f"{operation} with {what}")
 
 
-def _check_limits(limits: dict) -> None:
+def _check_limits(limits: dict[str, Any]) -> None:
     if None in limits.values():
         raise ServiceError("ValidationException", "MinCapacity and MaxCapacity are required to register a scalable target.")
     if limits["MinCapacity"] < 1:
@@ -193,7 +194,7 @@ def _check_limits(limits: dict) -> None:
         raise ServiceError("ValidationException", "Maximum capacity cannot be less than minimum capacity.")
 
 
-def _check_tracking(request: dict) -> None:
+def _check_tracking(request: dict[str, Any]) -> None:
     tracking = request.get("TargetTrackingScalingPolicyConfiguration") or {}
     kinds = [name for name in ("PredefinedMetricSpecification", "CustomizedMetricSpecification") if tracking.get(name)]
     if len(kinds) != 1:
@@ -206,7 +207,7 @@ def _check_tracking(request: dict) -> None:
         raise ServiceError("ValidationException", f"TargetValue is {tracking['TargetValue']}; it must be above 0.")
 
 
-def _selected(document: dict, request: dict) -> bool:
+def _selected(document: dict[str, Any], request: dict[str, Any]) -> bool:
     """Whether a document is of the resource, or the resources, that a request names."""
     wanted = request.get("ResourceIds") or [request.get("ResourceId", document["ResourceId"])]
     return document["ResourceId"] in wanted

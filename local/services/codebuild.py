@@ -40,7 +40,7 @@ def _invalid(message: str) -> ServiceError:
     return ServiceError("InvalidInputException", message)
 
 
-def check(project: dict) -> None:
+def check(project: dict[str, Any]) -> None:
     """Raise what the settings of a project, or of one build, ask for in vain."""
     for place, same in REFUSED.items():
         if value_at(project, place) not in (None, *same):
@@ -103,7 +103,7 @@ class CodeBuild(Service):
         for build in list(self._running.values()):
             build.thread.join(timeout=3)
 
-    def authorize(self, operation: OperationModel, request: dict, call: Call) -> None:
+    def authorize(self, operation: OperationModel, request: dict[str, Any], call: Call) -> None:
         """Ask for each project that a request about several projects or builds touches."""
         ids = request.get("ids") or ([request["id"]] if operation.name == "StopBuild" else [])
         names = request.get("names") or [identifier.rpartition(":")[0] for identifier in ids]
@@ -115,43 +115,43 @@ class CodeBuild(Service):
 
     # Projects
 
-    def create_project(self, request: dict, call: Call) -> dict:
+    def create_project(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         name = request["name"]
         if name in self._projects:
             raise ServiceError("ResourceAlreadyExistsException", f"Project already exists: {self._arn(name)}")
         now = self.machine.clock.now()
         return self._save(DEFAULTS | {"created": now, "arn": self._arn(name)} | request)
 
-    def update_project(self, request: dict, call: Call) -> dict:
+    def update_project(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         return self._save(self._project(request["name"]) | request)
 
-    def _save(self, project: dict) -> dict:
+    def _save(self, project: dict[str, Any]) -> dict[str, Any]:
         check(project)
         self._projects[project["name"]] = project | {"lastModified": self.machine.clock.now()}
         return {"project": self._projects[project["name"]]}
 
-    def delete_project(self, request: dict, call: Call) -> None:
+    def delete_project(self, request: dict[str, Any], call: Call) -> None:
         self._projects.pop(request["name"], None)
 
-    def batch_get_projects(self, request: dict, call: Call) -> dict:
+    def batch_get_projects(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         names = [name.rpartition("/")[2] for name in request["names"]]
         return {"projects": [self._projects[name] for name in names if name in self._projects],
                 "projectsNotFound": [name for name in names if name not in self._projects]}
 
-    def list_projects(self, request: dict, call: Call) -> dict:
+    def list_projects(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         return {"projects": sorted(self._projects, reverse=request.get("sortOrder") == "DESCENDING")}
 
     def _arn(self, name: str) -> str:
         return self.machine.arn("codebuild", f"project/{name}")
 
-    def _project(self, name: str) -> dict:
+    def _project(self, name: str) -> dict[str, Any]:
         if name not in self._projects:
             raise ServiceError("ResourceNotFoundException", f"Project cannot be found: {self._arn(name)}")
         return self._projects[name]
 
     # Builds
 
-    def start_build(self, request: dict, call: Call) -> dict:
+    def start_build(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         if unknown := [member for member in request if member not in OVERRIDES and member not in OWN]:
             raise UnsupportedError(f"StartBuild's {', '.join(unknown)}")
         project = self._project(request["projectName"])
@@ -169,20 +169,20 @@ class CodeBuild(Service):
         build.thread.start()
         return {"build": record}
 
-    def _same_request(self, request: dict) -> dict | None:
+    def _same_request(self, request: dict[str, Any]) -> dict[str, Any] | None:
         """Return the build that the same idempotency token has just started."""
         token, since = request.get("idempotencyToken"), self.machine.clock.now() - SAME_TOKEN_SECONDS
         return next((build for build in self._builds.values() if token and build["token"] == token
                      and build["startTime"] > since and build["projectName"] == request["projectName"]), None)
 
-    def _check_limit(self, project: dict) -> None:
+    def _check_limit(self, project: dict[str, Any]) -> None:
         self._running = {key: build for key, build in self._running.items() if build.thread.is_alive()}
         running = [key for key in self._running if key.startswith(f"{project['name']}:")]
         if len(running) >= project.get("concurrentBuildLimit", len(running) + 1):
             raise ServiceError("AccountLimitExceededException", f"Project {project['name']} runs {len(running)} "
                                "builds, its concurrentBuildLimit. Wait for one to end.")
 
-    def _record(self, project: dict, request: dict, call: Call) -> dict:
+    def _record(self, project: dict[str, Any], request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Return a new build's record; ``effective`` and ``token`` are for ourselves."""
         name, unique, now = project["name"], str(uuid.uuid4()), self.machine.clock.now()
         variables = {each["name"]: each["value"] for each in project["environment"].get("environmentVariables", [])}
@@ -199,7 +199,7 @@ class CodeBuild(Service):
             "phases": [], "buildComplete": False, "initiator": variables.get("CODEBUILD_INITIATOR", caller),
             "logs": self._logs(project, unique), "effective": project, "token": request.get("idempotencyToken")}
 
-    def _logs(self, project: dict, unique: str) -> dict:
+    def _logs(self, project: dict[str, Any], unique: str) -> dict[str, Any]:
         settings = value_at(project, "logsConfig.cloudWatchLogs") or {}
         if settings.get("status") == "DISABLED":
             return {"cloudWatchLogs": settings}
@@ -208,12 +208,12 @@ class CodeBuild(Service):
         return {"groupName": group, "streamName": stream, "cloudWatchLogs": {"status": "ENABLED"} | settings,
                 "cloudWatchLogsArn": self.machine.arn("logs", f"log-group:{group}:log-stream:{stream}")}
 
-    def batch_get_builds(self, request: dict, call: Call) -> dict:
+    def batch_get_builds(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         ids = [identifier.rpartition("build/")[2] for identifier in request["ids"]]
         return {"builds": [self._builds[key] for key in ids if key in self._builds],
                 "buildsNotFound": [key for key in ids if key not in self._builds]}
 
-    def stop_build(self, request: dict, call: Call) -> dict:
+    def stop_build(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         key = request["id"].rpartition("build/")[2]
         if key not in self._builds:
             raise ServiceError("ResourceNotFoundException", f"Build cannot be found: {key}")
@@ -221,17 +221,17 @@ class CodeBuild(Service):
             self._running[key].stop()
         return {"build": self._builds[key]}
 
-    def list_builds_for_project(self, request: dict, call: Call) -> dict:
+    def list_builds_for_project(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         name = self._project(request["projectName"])["name"]
         ids = [key for key in self._builds if key.startswith(f"{name}:")]
         return {"ids": ids if request.get("sortOrder") == "ASCENDING" else ids[::-1]}
 
-    def list_builds(self, request: dict, call: Call) -> dict:
+    def list_builds(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         ids = list(self._builds)
         return {"ids": ids if request.get("sortOrder") == "ASCENDING" else ids[::-1]}
 
 
-def _override(project: dict, request: dict) -> None:
+def _override(project: dict[str, Any], request: dict[str, Any]) -> None:
     """Lay what StartBuild gives over the project's settings."""
     for member, place in OVERRIDES.items():
         if member in request:

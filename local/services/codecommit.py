@@ -55,7 +55,7 @@ def announce(machine: Machine, name: str, caller: str = "unknown") -> None:
                          [document["Arn"]])
 
 
-def _change(document: dict, full: str, old: str | None, new: str | None) -> dict:
+def _change(document: dict[str, Any], full: str, old: str | None, new: str | None) -> dict[str, Any]:
     """Return the detail of the event of one reference."""
     event = "referenceUpdated" if old and new else "referenceCreated" if new else "referenceDeleted"
     detail = {"event": event, "repositoryName": document["repositoryName"], "repositoryId": document["repositoryId"],
@@ -86,7 +86,7 @@ class CodeCommit(Service):
 
     # Repositories
 
-    def create_repository(self, request: dict, call: Call) -> dict:
+    def create_repository(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         name = request["repositoryName"]
         if name in self._table:
             raise ServiceError("RepositoryNameExistsException", f"Repository named {name} already exists")
@@ -100,7 +100,7 @@ class CodeCommit(Service):
             "creationDate": now, "lastModifiedDate": now, "tags": request.get("tags", {}), "references": {}}
         return self.get_repository(request, call)
 
-    def get_repository(self, request: dict, call: Call) -> dict:
+    def get_repository(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         name = request["repositoryName"]
         repository(self.machine, name)
         return {"repositoryMetadata": self._table[name] | {
@@ -108,51 +108,51 @@ class CodeCommit(Service):
             "cloneUrlHttp": f"{self.machine.endpoint_url}/v1/repos/{name}",
             "cloneUrlSsh": f"ssh://127.0.0.1/v1/repos/{name}"}}
 
-    def batch_get_repositories(self, request: dict, call: Call) -> dict:
+    def batch_get_repositories(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         names = request["repositoryNames"]
         found = [self.get_repository({"repositoryName": name}, call)["repositoryMetadata"]
                  for name in names if name in self._table]
         return {"repositories": found, "repositoriesNotFound": [name for name in names if name not in self._table]}
 
-    def list_repositories(self, request: dict, call: Call) -> dict:
+    def list_repositories(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         return {"repositories": list(self._table.values())}
 
-    def delete_repository(self, request: dict, call: Call) -> dict:
+    def delete_repository(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         document = self._table.pop(request["repositoryName"], None)
         shutil.rmtree(self.machine.data / "codecommit" / f"{request['repositoryName']}.git", ignore_errors=True)
         return {"repositoryId": document["repositoryId"]} if document else {}
 
-    def update_repository_description(self, request: dict, call: Call) -> None:
+    def update_repository_description(self, request: dict[str, Any], call: Call) -> None:
         self._edit(request["repositoryName"], {"repositoryDescription": request.get("repositoryDescription")})
 
-    def update_default_branch(self, request: dict, call: Call) -> None:
+    def update_default_branch(self, request: dict[str, Any], call: Call) -> None:
         self._commit(request["repositoryName"], request["defaultBranchName"], branch=True)
         repository(self.machine, request["repositoryName"]).run(
             "symbolic-ref", "HEAD", f"refs/heads/{request['defaultBranchName']}")
         self._edit(request["repositoryName"], {"defaultBranch": request["defaultBranchName"]})
 
-    def _edit(self, name: str, changes: dict) -> None:
+    def _edit(self, name: str, changes: dict[str, Any]) -> None:
         repository(self.machine, name)
         with self._table.edit(name) as document:
             document.update(changes, lastModifiedDate=self.machine.clock.now())
 
     # Tags
 
-    def _tagged(self, request: dict) -> str:
+    def _tagged(self, request: dict[str, Any]) -> str:
         name = request["resourceArn"].rpartition(":")[2]
         repository(self.machine, name)
         return name
 
-    def tag_resource(self, request: dict, call: Call) -> None:
+    def tag_resource(self, request: dict[str, Any], call: Call) -> None:
         name = self._tagged(request)
         self._edit(name, {"tags": self._table[name]["tags"] | request["tags"]})
 
-    def untag_resource(self, request: dict, call: Call) -> None:
+    def untag_resource(self, request: dict[str, Any], call: Call) -> None:
         name = self._tagged(request)
         kept = {key: value for key, value in self._table[name]["tags"].items() if key not in request["tagKeys"]}
         self._edit(name, {"tags": kept})
 
-    def list_tags_for_resource(self, request: dict, call: Call) -> dict:
+    def list_tags_for_resource(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         return {"tags": self._table[self._tagged(request)]["tags"]}
 
     # Branches and commits
@@ -166,7 +166,7 @@ class CodeCommit(Service):
             raise ServiceError(f"{kind}DoesNotExistException", f"{kind} {specifier} does not exist in {name}")
         return commit
 
-    def create_branch(self, request: dict, call: Call) -> None:
+    def create_branch(self, request: dict[str, Any], call: Call) -> None:
         name, branch = request["repositoryName"], request["branchName"]
         commit = self._commit(name, request["commitId"])
         git = repository(self.machine, name)
@@ -178,16 +178,16 @@ class CodeCommit(Service):
             raise ServiceError("InvalidBranchNameException", str(error)) from None
         announce(self.machine, name, call.principal)
 
-    def get_branch(self, request: dict, call: Call) -> dict:
+    def get_branch(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         branch = request["branchName"]
         commit = self._commit(request["repositoryName"], branch, branch=True)
         return {"branch": {"branchName": branch, "commitId": commit}}
 
-    def list_branches(self, request: dict, call: Call) -> dict:
+    def list_branches(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         references = repository(self.machine, request["repositoryName"]).references()
         return {"branches": [full.removeprefix("refs/heads/") for full in references if full.startswith("refs/heads/")]}
 
-    def delete_branch(self, request: dict, call: Call) -> dict:
+    def delete_branch(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         name, branch = request["repositoryName"], request["branchName"]
         git = repository(self.machine, name)
         if branch == self._table[name].get("defaultBranch"):
@@ -199,7 +199,7 @@ class CodeCommit(Service):
         announce(self.machine, name, call.principal)
         return {"deletedBranch": {"branchName": branch, "commitId": commit}}
 
-    def get_commit(self, request: dict, call: Call) -> dict:
+    def get_commit(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         name, wanted = request["repositoryName"], request["commitId"]
         git = repository(self.machine, name)
         if git.commit_id(wanted) != wanted:
@@ -214,12 +214,12 @@ class CodeCommit(Service):
 
     # Files
 
-    def _specified(self, request: dict) -> str:
+    def _specified(self, request: dict[str, Any]) -> str:
         name = request["repositoryName"]
         repository(self.machine, name)
         return self._commit(name, request.get("commitSpecifier") or self._table[name].get("defaultBranch") or "HEAD")
 
-    def get_file(self, request: dict, call: Call) -> dict:
+    def get_file(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         git, commit = repository(self.machine, request["repositoryName"]), self._specified(request)
         path = request["filePath"].strip("/")
         found = [entry for entry in git.entries(commit, path) if entry.kind == "blob" and entry.path == path]
@@ -230,7 +230,7 @@ class CodeCommit(Service):
         return {"commitId": commit, "blobId": found[0].id, "filePath": path, "fileSize": len(content),
                 "fileMode": FILE_MODES[found[0].mode], "fileContent": content}
 
-    def get_folder(self, request: dict, call: Call) -> dict:
+    def get_folder(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         git, commit = repository(self.machine, request["repositoryName"]), self._specified(request)
         path = request["folderPath"].strip("/")
         here = git.entries(commit, path)
@@ -244,12 +244,12 @@ class CodeCommit(Service):
                 "symbolicLinks": [_placed(entry, "blobId") for entry in blobs if entry.mode == MODES["SYMLINK"]],
                 "subModules": [_placed(entry, "commitId") for entry in entries if entry.kind == "commit"]}
 
-    def put_file(self, request: dict, call: Call) -> dict:
+    def put_file(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         edit = Edit(request["filePath"].strip("/"), request["fileContent"], MODES[request.get("fileMode", "NORMAL")])
         answer = self._change(request, [edit], request.get("name", ""), call.principal)
         return answer | {"blobId": self._blob(request, answer["commitId"], edit.path).id}
 
-    def create_commit(self, request: dict, call: Call) -> dict:
+    def create_commit(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         parent = request.get("parentCommitId", "")
         if any("sourceFile" in put for put in request.get("putFiles", [])):
             raise ServiceError("RestrictedSourceFileException", "putFiles.sourceFile is not available on this machine")
@@ -268,7 +268,7 @@ class CodeCommit(Service):
                          "filesUpdated": [item for item in changed if item["absolutePath"] in known],
                          "filesDeleted": [{"absolutePath": edit.path} for edit in gone]}
 
-    def _change(self, request: dict, edits: list[Edit], author: str, caller: str) -> dict:
+    def _change(self, request: dict[str, Any], edits: list[Edit], author: str, caller: str) -> dict[str, Any]:
         """Commit on a branch whose head the caller names."""
         name, branch, parent = request["repositoryName"], request["branchName"], request.get("parentCommitId")
         git = repository(self.machine, name)
@@ -286,11 +286,11 @@ class CodeCommit(Service):
         announce(self.machine, name, caller)
         return {"commitId": commit, "treeId": git.run("rev-parse", f"{commit}^{{tree}}").decode().strip()}
 
-    def _find(self, request: dict, commit: str, path: str) -> Entry | None:
+    def _find(self, request: dict[str, Any], commit: str, path: str) -> Entry | None:
         found = repository(self.machine, request["repositoryName"]).entries(commit, path) if commit else []
         return next((entry for entry in found if entry.kind == "blob"), None)
 
-    def _blob(self, request: dict, commit: str, path: str) -> Entry:
+    def _blob(self, request: dict[str, Any], commit: str, path: str) -> Entry:
         if found := self._find(request, commit, path):
             return found
         raise ServiceError("FileDoesNotExistException", f"Could not find the file {path} in commit {commit}")

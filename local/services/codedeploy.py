@@ -4,6 +4,7 @@ import dataclasses
 import re
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 from local.alias_deployment import ACTIVE, PRINCIPAL, Deployments
 from local.alias_traffic import ALL_AT_ONCE, DEFAULTS, PREDEFINED, TrafficError, check_routing, shift_of
@@ -40,7 +41,7 @@ class CodeDeploy(Service):
         """Wake all deployments, so that they see the machine stop."""
         self.deployments.wake()
 
-    def resource_arn(self, operation: str, request: dict) -> str:
+    def resource_arn(self, operation: str, request: dict[str, Any]) -> str:
         """Return the ARN of the application, group or configuration that an operation is about."""
         if "ResourceArn" in request:
             return request["ResourceArn"]
@@ -57,7 +58,7 @@ class CodeDeploy(Service):
 
     # Applications
 
-    def create_application(self, request: dict, call: Call) -> dict:
+    def create_application(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         name = request["applicationName"]
         _only_lambda(request)
         if name in self._applications:
@@ -67,13 +68,13 @@ class CodeDeploy(Service):
             "computePlatform": "Lambda", "linkedToGitHub": False, "tags": request.get("tags", [])}
         return {"applicationId": self._applications[name]["applicationId"]}
 
-    def get_application(self, request: dict, call: Call) -> dict:
+    def get_application(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         return {"application": _found(self._applications, request["applicationName"], "Application", "application")}
 
-    def list_applications(self, request: dict, call: Call) -> dict:
+    def list_applications(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         return {"applications": list(self._applications)}
 
-    def delete_application(self, request: dict, call: Call) -> None:
+    def delete_application(self, request: dict[str, Any], call: Call) -> None:
         """Delete an application with its groups; one that is gone is no error."""
         name = request["applicationName"]
         for key in [key for key, group in self._groups.items() if group["applicationName"] == name]:
@@ -82,7 +83,7 @@ class CodeDeploy(Service):
 
     # Deployment configurations
 
-    def create_deployment_config(self, request: dict, call: Call) -> dict:
+    def create_deployment_config(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         name, routing = request["deploymentConfigName"], request.get("trafficRoutingConfig") or {}
         _only_lambda(request)
         if name in self._configs:
@@ -99,13 +100,13 @@ class CodeDeploy(Service):
             "createTime": self.machine.clock.now(), "trafficRoutingConfig": routing}
         return {"deploymentConfigId": self._configs[name]["deploymentConfigId"]}
 
-    def get_deployment_config(self, request: dict, call: Call) -> dict:
+    def get_deployment_config(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         return {"deploymentConfigInfo": self._config(request["deploymentConfigName"])}
 
-    def list_deployment_configs(self, request: dict, call: Call) -> dict:
+    def list_deployment_configs(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         return {"deploymentConfigsList": [*PREDEFINED, *self._configs]}
 
-    def delete_deployment_config(self, request: dict, call: Call) -> None:
+    def delete_deployment_config(self, request: dict[str, Any], call: Call) -> None:
         name = request["deploymentConfigName"]
         if name in PREDEFINED:
             raise ServiceError("InvalidOperationException", f"{name} is CodeDeploy's own and cannot be deleted")
@@ -113,7 +114,7 @@ class CodeDeploy(Service):
             raise ServiceError("DeploymentConfigInUseException", f"{name} is in use by {', '.join(users)}")
         self._configs.pop(name, None)
 
-    def _config(self, name: str) -> dict:
+    def _config(self, name: str) -> dict[str, Any]:
         if name in PREDEFINED:
             return {"deploymentConfigName": name, "deploymentConfigId": name, "computePlatform": "Lambda", "createTime": 0.0,
                     "trafficRoutingConfig": PREDEFINED[name]}
@@ -121,7 +122,7 @@ class CodeDeploy(Service):
 
     # Deployment groups
 
-    def create_deployment_group(self, request: dict, call: Call) -> dict:
+    def create_deployment_group(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         name = f"{request['applicationName']}/{request['deploymentGroupName']}"
         self.get_application(request, call)
         if name in self._groups:
@@ -133,7 +134,7 @@ class CodeDeploy(Service):
             "tags": []} | request)
         return {"deploymentGroupId": self._groups[name]["deploymentGroupId"]}
 
-    def _checked(self, group: dict) -> dict:
+    def _checked(self, group: dict[str, Any]) -> dict[str, Any]:
         """Return a group that can work; raises CodeDeploy's error for what cannot."""
         self._config(group["deploymentConfigName"])
         if group["deploymentStyle"] != STYLE:
@@ -151,7 +152,7 @@ class CodeDeploy(Service):
             raise ServiceError("InvalidAutoRollbackConfigException", "autoRollbackConfiguration is enabled and names no events")
         return group
 
-    def update_deployment_group(self, request: dict, call: Call) -> dict:
+    def update_deployment_group(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Change a group; a deployment under way keeps what it was given."""
         group = self._group(request | {"deploymentGroupName": request["currentDeploymentGroupName"]})
         name = request.get("newDeploymentGroupName") or group["deploymentGroupName"]
@@ -160,7 +161,7 @@ class CodeDeploy(Service):
         self._groups[f"{request['applicationName']}/{name}"] = new | {"deploymentGroupName": name}
         return {"hooksNotCleanedUp": []}
 
-    def get_deployment_group(self, request: dict, call: Call) -> dict:
+    def get_deployment_group(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         group = self._group(request)
         past = self._deployments_of(request)
         good = [document for document in past if document["status"] == "Succeeded"]
@@ -170,17 +171,17 @@ class CodeDeploy(Service):
         return {"deploymentGroupInfo": group | revision | {
             member: document | {"endTime": document.get("completeTime")} for member, document in last.items()}}
 
-    def list_deployment_groups(self, request: dict, call: Call) -> dict:
+    def list_deployment_groups(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         self.get_application(request, call)
         names = [group["deploymentGroupName"] for group in self._groups.values()
                  if group["applicationName"] == request["applicationName"]]
         return {"applicationName": request["applicationName"], "deploymentGroups": names}
 
-    def delete_deployment_group(self, request: dict, call: Call) -> dict:
+    def delete_deployment_group(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         self._groups.pop(f"{request['applicationName']}/{request['deploymentGroupName']}", None)
         return {"hooksNotCleanedUp": []}
 
-    def _group(self, request: dict) -> dict:
+    def _group(self, request: dict[str, Any]) -> dict[str, Any]:
         self.get_application(request, None)  # type: ignore[arg-type]
         group = self._groups.get(f"{request['applicationName']}/{request.get('deploymentGroupName')}")
         if group is None:
@@ -190,7 +191,7 @@ class CodeDeploy(Service):
 
     # Deployments
 
-    def create_deployment(self, request: dict, call: Call) -> dict:
+    def create_deployment(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Start a deployment; a group has one at a time."""
         group = self._group(request)
         config = self._config(request.get("deploymentConfigName") or group["deploymentConfigName"])
@@ -219,17 +220,17 @@ class CodeDeploy(Service):
         self.deployments.launch(name)
         return {"deploymentId": name}
 
-    def get_deployment(self, request: dict, call: Call) -> dict:
+    def get_deployment(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         document = self._deployment(request)
         counts = dict.fromkeys(("Pending", "InProgress", "Succeeded", "Failed", "Skipped", "Ready"), 0)
         counts[TARGET_STATUS.get(document["status"], document["status"])] = 1
         return {"deploymentInfo": document | {"deploymentOverview": counts}}
 
-    def batch_get_deployments(self, request: dict, call: Call) -> dict:
+    def batch_get_deployments(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         return {"deploymentsInfo": [self.get_deployment({"deploymentId": name}, call)["deploymentInfo"]
                                     for name in request["deploymentIds"]]}
 
-    def list_deployments(self, request: dict, call: Call) -> dict:
+    def list_deployments(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """List deployments, the newest first."""
         if "deploymentGroupName" in request:
             self._group(request)
@@ -238,7 +239,7 @@ class CodeDeploy(Service):
                                 if (not wanted or document["status"] in wanted)
                                 and times.get("start", 0) <= document["createTime"] <= times.get("end", float("inf"))]}
 
-    def stop_deployment(self, request: dict, call: Call) -> dict:
+    def stop_deployment(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         name = self._deployment(request)["deploymentId"]
         with self.deployments.table.edit(name) as document:
             if document["status"] not in ACTIVE:
@@ -247,10 +248,10 @@ class CodeDeploy(Service):
         self.deployments.wake(name)
         return {"status": "Pending", "statusMessage": f"Deployment {name} is being stopped."}
 
-    def list_deployment_targets(self, request: dict, call: Call) -> dict:
+    def list_deployment_targets(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         return {"targetIds": [self._deployment(request)["shift"]["function"]]}
 
-    def get_deployment_target(self, request: dict, call: Call) -> dict:
+    def get_deployment_target(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         document = self._deployment(request)
         shift, now = document["shift"], document.get("completeTime") or self.machine.clock.now()
         if request["targetId"] not in (shift["function"], f"{shift['function']}:{shift['alias']}"):
@@ -264,11 +265,11 @@ class CodeDeploy(Service):
                 "functionName": shift["function"], "functionAlias": shift["alias"], "currentVersion": shift["current"],
                 "targetVersion": shift["target"], "targetVersionWeight": document["weight"]}}}}
 
-    def batch_get_deployment_targets(self, request: dict, call: Call) -> dict:
+    def batch_get_deployment_targets(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         return {"deploymentTargets": [self.get_deployment_target(request | {"targetId": name}, call)["deploymentTarget"]
                                       for name in request["targetIds"]]}
 
-    def put_lifecycle_event_hook_execution_status(self, request: dict, call: Call) -> dict:
+    def put_lifecycle_event_hook_execution_status(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Take a hook's report; each is taken once."""
         name, status = self._deployment(request)["deploymentId"], request.get("status")
         execution = request.get("lifecycleEventHookExecutionId", "")
@@ -285,13 +286,13 @@ class CodeDeploy(Service):
         self.deployments.wake(name)
         return {"lifecycleEventHookExecutionId": execution}
 
-    def _deployment(self, request: dict) -> dict:
+    def _deployment(self, request: dict[str, Any]) -> dict[str, Any]:
         name = request.get("deploymentId", "")
         if not re.fullmatch(r"d-[A-Z0-9]{9}", name):
             raise ServiceError("InvalidDeploymentIdException", f"{name!r} is no deployment id")
         return _found(self.deployments.table, name, "Deployment", "deployment")
 
-    def _deployments_of(self, request: dict) -> list[dict]:
+    def _deployments_of(self, request: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the deployments of a request's application and group, oldest first."""
         return sorted((document for document in self.deployments.table.values() if all(
             request.get(key) in (None, document[key]) for key in ("applicationName", "deploymentGroupName"))),
@@ -299,18 +300,18 @@ class CodeDeploy(Service):
 
     # Tags
 
-    def list_tags_for_resource(self, request: dict, call: Call) -> dict:
+    def list_tags_for_resource(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         table, key = self._tagged(request["ResourceArn"])
         return {"Tags": table[key]["tags"]}
 
-    def tag_resource(self, request: dict, call: Call) -> dict:
+    def tag_resource(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         new = {tag["Key"] for tag in request["Tags"]}
         return self._change_tags(request, lambda tags: [tag for tag in tags if tag["Key"] not in new] + request["Tags"])
 
-    def untag_resource(self, request: dict, call: Call) -> dict:
+    def untag_resource(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         return self._change_tags(request, lambda tags: [tag for tag in tags if tag["Key"] not in request["TagKeys"]])
 
-    def _change_tags(self, request: dict, change: Callable[[list], list]) -> dict:
+    def _change_tags(self, request: dict[str, Any], change: Callable[[list[Any]], list[Any]]) -> dict[str, Any]:
         table, key = self._tagged(request["ResourceArn"])
         with table.edit(key) as document:
             document["tags"] = change(document["tags"])
@@ -323,14 +324,14 @@ class CodeDeploy(Service):
         return table, key
 
 
-def _found(table: Table, name: str, noun: str, words: str) -> dict:
+def _found(table: Table, name: str, noun: str, words: str) -> dict[str, Any]:
     """Return a document; raises the service's error where there is none."""
     if name not in table:
         raise ServiceError(f"{noun}DoesNotExistException", f"No {words} found for name: {name}")
     return table[name]
 
 
-def _only_lambda(request: dict) -> None:
+def _only_lambda(request: dict[str, Any]) -> None:
     platform = request.get("computePlatform", "Server")
     if platform != "Lambda":
         raise UnsupportedError(f"CodeDeploy for compute platform {platform}")

@@ -30,7 +30,7 @@ class CodePipeline(Service):
         self.records, self._kinds = Records(machine), kinds
         self._runners = {key: kind.run for key, kind in kinds.items()}
 
-    def resource_arn(self, operation: str, request: dict) -> str:
+    def resource_arn(self, operation: str, request: dict[str, Any]) -> str:
         """Return the ARN of the pipeline, stage or action that an operation is about."""
         if "resourceArn" in request:
             return request["resourceArn"]
@@ -62,7 +62,7 @@ class CodePipeline(Service):
 
     # Pipelines
 
-    def create_pipeline(self, request: dict, call: Call) -> dict:
+    def create_pipeline(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         declaration, now = self._checked(request["pipeline"], call), self.machine.clock.now()
         name, tags = declaration["name"], request.get("tags", [])
         with self.records.changed:
@@ -76,7 +76,7 @@ class CodePipeline(Service):
             self._start(name, "CreatePipeline", call.principal)
         return {"pipeline": declaration, "tags": tags}
 
-    def update_pipeline(self, request: dict, call: Call) -> dict:
+    def update_pipeline(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Add a version; executions under way keep theirs."""
         declaration = self._checked(request["pipeline"], call)
         self._pipeline(declaration["name"])
@@ -86,7 +86,7 @@ class CodePipeline(Service):
             pipeline["updated"] = self.machine.clock.now()
         return {"pipeline": declaration}
 
-    def _checked(self, declaration: dict, call: Call) -> dict:
+    def _checked(self, declaration: dict[str, Any], call: Call) -> dict[str, Any]:
         """Return a declaration with AWS's defaults, once it is valid and the caller may pass its roles."""
         check(declaration, self._kinds, self.machine.region)
         for stage in declaration["stages"]:
@@ -96,7 +96,7 @@ class CodePipeline(Service):
                     authorize_pass_role(self.machine, call.access_key, role, self.role_principal)
         return {"pipelineType": "V1", "executionMode": "SUPERSEDED"} | declaration
 
-    def get_pipeline(self, request: dict, call: Call) -> dict:
+    def get_pipeline(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         pipeline = self._pipeline(request["name"])
         version = request.get("version", len(pipeline["declarations"]))
         if not 0 < version <= len(pipeline["declarations"]):
@@ -105,10 +105,10 @@ class CodePipeline(Service):
             "pipelineArn": self.machine.arn("codepipeline", request["name"]),
             "created": pipeline["created"], "updated": pipeline["updated"]}}
 
-    def list_pipelines(self, request: dict, call: Call) -> dict:
+    def list_pipelines(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         return {"pipelines": [pipeline | pipeline["declarations"][-1] for pipeline in self.records.pipelines.values()]}
 
-    def delete_pipeline(self, request: dict, call: Call) -> None:
+    def delete_pipeline(self, request: dict[str, Any], call: Call) -> None:
         """Forget a pipeline and its history; what runs is abandoned."""
         records, name = self.records, request["name"]
         with records.changed:
@@ -118,13 +118,13 @@ class CodePipeline(Service):
             records.pipelines.pop(name, None)
             records.changed.notify_all()
 
-    def _pipeline(self, name: str) -> dict:
+    def _pipeline(self, name: str) -> dict[str, Any]:
         if name not in self.records.pipelines:
             raise ServiceError("PipelineNotFoundException", f"Account '{self.machine.account_id}' does not have a "
                                f"pipeline with name '{name}'")
         return self.records.pipelines[name]
 
-    def _stage(self, request: dict) -> tuple[dict, dict]:
+    def _stage(self, request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the current declaration and the stage that a request names."""
         declaration = self._pipeline(request["pipelineName"])["declarations"][-1]
         stage = next((stage for stage in declaration["stages"] if stage["name"] == request["stageName"]), None)
@@ -135,7 +135,7 @@ class CodePipeline(Service):
 
     # Executions
 
-    def start_pipeline_execution(self, request: dict, call: Call) -> dict:
+    def start_pipeline_execution(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         declaration = self._pipeline(request["name"])["declarations"][-1]
         overrides, token = request.get("sourceRevisions", []), request.get("clientRequestToken")
         given = {variable["name"]: variable["value"] for variable in request.get("variables", [])}
@@ -150,7 +150,7 @@ class CodePipeline(Service):
                 request["name"], *trigger, overrides, given, token)
         return {"pipelineExecutionId": started}
 
-    def _start(self, name: str, trigger: str, detail: str, overrides: Any = (), values: dict | None = None,
+    def _start(self, name: str, trigger: str, detail: str, overrides: Any = (), values: dict[str, Any] | None = None,
                token: str | None = None) -> str:
         """Record an execution, let it walk and return its id."""
         records, execution_id, now = self.records, str(uuid.uuid4()), self.machine.clock.now()
@@ -170,12 +170,12 @@ class CodePipeline(Service):
         Run(records, self._runners, execution_id).start()
         return execution_id
 
-    def _executions_of(self, name: str) -> list[dict]:
+    def _executions_of(self, name: str) -> list[dict[str, Any]]:
         """Return the executions of a pipeline, oldest first."""
         self._pipeline(name)
         return [execution for execution in self.records.executions.values() if execution["pipelineName"] == name]
 
-    def _execution(self, request: dict) -> dict:
+    def _execution(self, request: dict[str, Any]) -> dict[str, Any]:
         self._pipeline(request["pipelineName"])
         execution = self.records.executions.get(request["pipelineExecutionId"])
         if execution is None or execution["pipelineName"] != request["pipelineName"]:
@@ -183,19 +183,19 @@ class CodePipeline(Service):
                                f"Pipeline {request['pipelineName']} has no execution {request['pipelineExecutionId']}")
         return execution
 
-    def get_pipeline_execution(self, request: dict, call: Call) -> dict:
+    def get_pipeline_execution(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         execution = self._execution(request)
         variables = [{"name": name, "resolvedValue": value} for name, value in execution["values"].items()]
         return {"pipelineExecution": execution | {"variables": variables}}
 
-    def list_pipeline_executions(self, request: dict, call: Call) -> dict:
+    def list_pipeline_executions(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         stage = value_at(request, "filter.succeededInStage.stageName")
         found = [execution | {"sourceRevisions": execution["artifactRevisions"]}
                  for execution in self._executions_of(request["pipelineName"])
                  if not stage or execution["stages"].get(stage, {}).get("status") == "Succeeded"]
         return {"pipelineExecutionSummaries": found[::-1]}
 
-    def list_action_executions(self, request: dict, call: Call) -> dict:
+    def list_action_executions(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         self._pipeline(request["pipelineName"])
         wanted = (value_at(request, "filter.pipelineExecutionId")
                   or value_at(request, "filter.latestInPipelineExecution.pipelineExecutionId"))
@@ -207,7 +207,7 @@ class CodePipeline(Service):
             found = list({(record["stageName"], record["actionName"]): record for record in found}.values())
         return {"actionExecutionDetails": found[::-1]}
 
-    def stop_pipeline_execution(self, request: dict, call: Call) -> dict:
+    def stop_pipeline_execution(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         records, execution_id, abandon = self.records, request["pipelineExecutionId"], request.get("abandon", False)
         with records.changed:
             status = self._execution(request)["status"]
@@ -225,7 +225,7 @@ class CodePipeline(Service):
                 records.abandon(execution_id)
         return {"pipelineExecutionId": execution_id}
 
-    def retry_stage_execution(self, request: dict, call: Call) -> dict:
+    def retry_stage_execution(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Go on from a stage that failed or was stopped; actions that succeeded stay, unless all are wanted."""
         records, execution_id, stage = self.records, request["pipelineExecutionId"], request["stageName"]
         with records.changed:
@@ -242,7 +242,7 @@ class CodePipeline(Service):
         Run(records, self._runners, execution_id).start()
         return {"pipelineExecutionId": execution_id}
 
-    def _check_retry(self, request: dict) -> None:
+    def _check_retry(self, request: dict[str, Any]) -> None:
         declaration, _ = self._stage(request)
         execution, stage, own = self._execution(request), request["stageName"], request["pipelineExecutionId"]
         status = execution["stages"].get(stage, {}).get("status")
@@ -259,7 +259,7 @@ class CodePipeline(Service):
 
     # Approvals and transitions
 
-    def put_approval_result(self, request: dict, call: Call) -> dict:
+    def put_approval_result(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         _, stage = self._stage(request)
         if request["actionName"] not in [action["name"] for action in stage["actions"]]:
             raise ServiceError("ActionNotFoundException", f"Stage {stage['name']} has no {request['actionName']}")
@@ -275,13 +275,13 @@ class CodePipeline(Service):
                 record.update(approval=request["result"], updatedBy=call.principal)
         return {"approvedAt": self.machine.clock.now()}
 
-    def disable_stage_transition(self, request: dict, call: Call) -> None:
+    def disable_stage_transition(self, request: dict[str, Any], call: Call) -> None:
         self._transition(request, call, enabled=False, disabledReason=request["reason"])
 
-    def enable_stage_transition(self, request: dict, call: Call) -> None:
+    def enable_stage_transition(self, request: dict[str, Any], call: Call) -> None:
         self._transition(request, call, enabled=True)
 
-    def _transition(self, request: dict, call: Call, **state: Any) -> None:
+    def _transition(self, request: dict[str, Any], call: Call, **state: Any) -> None:
         """Open or close the way into a stage; the way out of one is the way into the next."""
         declaration, stage = self._stage(request)
         index = declaration["stages"].index(stage) + (request["transitionType"] == "Outbound")
@@ -294,7 +294,7 @@ class CodePipeline(Service):
 
     # State
 
-    def get_pipeline_state(self, request: dict, call: Call) -> dict:
+    def get_pipeline_state(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         with self.records.changed:
             pipeline = self._pipeline(request["name"])
             declaration = pipeline["declarations"][-1]
@@ -302,7 +302,7 @@ class CodePipeline(Service):
                     "created": pipeline["created"], "updated": pipeline["updated"],
                     "stageStates": [self._stage_state(pipeline, stage) for stage in declaration["stages"]]}
 
-    def _stage_state(self, pipeline: dict, stage: dict) -> dict:
+    def _stage_state(self, pipeline: dict[str, Any], stage: dict[str, Any]) -> dict[str, Any]:
         name = stage["name"]
         place = pipeline["stages"].get(name, {})
         state = {"stageName": name, "inboundTransitionState": {"enabled": True} | place.get("transition", {}),
@@ -320,7 +320,7 @@ class CodePipeline(Service):
                                                "latestRetryTrigger": "ManualStageRetry"}
         return state
 
-    def _action_state(self, pipeline: dict, stage: str, action: dict) -> dict:
+    def _action_state(self, pipeline: dict[str, Any], stage: str, action: dict[str, Any]) -> dict[str, Any]:
         kind = self._kinds[action["actionTypeId"]["category"], action["actionTypeId"]["provider"]]
         state = {"actionName": action["name"],
                  "entityUrl": page_of(kind, action.get("configuration", {}), self.machine.region)}
@@ -341,26 +341,26 @@ class CodePipeline(Service):
 
     # Tags
 
-    def _tagged(self, request: dict) -> str:
+    def _tagged(self, request: dict[str, Any]) -> str:
         name = request["resourceArn"].split(":", 5)[5].split("/")[0]
         if name not in self.records.pipelines:
             raise ServiceError("ResourceNotFoundException", f"{request['resourceArn']} does not exist")
         return name
 
-    def list_tags_for_resource(self, request: dict, call: Call) -> dict:
+    def list_tags_for_resource(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         return {"tags": self.records.pipelines[self._tagged(request)]["tags"]}
 
-    def tag_resource(self, request: dict, call: Call) -> None:
+    def tag_resource(self, request: dict[str, Any], call: Call) -> None:
         with self.records.change(self.records.pipelines, self._tagged(request)) as pipeline:
             new = {tag["key"] for tag in request["tags"]}
             pipeline["tags"] = [tag for tag in pipeline["tags"] if tag["key"] not in new] + request["tags"]
 
-    def untag_resource(self, request: dict, call: Call) -> None:
+    def untag_resource(self, request: dict[str, Any], call: Call) -> None:
         with self.records.change(self.records.pipelines, self._tagged(request)) as pipeline:
             pipeline["tags"] = [tag for tag in pipeline["tags"] if tag["key"] not in request["tagKeys"]]
 
 
-def _check_override(declaration: dict, revision: dict) -> None:
+def _check_override(declaration: dict[str, Any], revision: dict[str, Any]) -> None:
     """Raise ValidationException unless the source action takes a revision of that type."""
     name, kind = revision["actionName"], revision["revisionType"]
     action = next((action for action in declaration["stages"][0]["actions"] if action["name"] == name), None)
@@ -372,7 +372,7 @@ def _check_override(declaration: dict, revision: dict) -> None:
                            f"sourceRevisions: action {name} does not set AllowOverrideForS3ObjectKey to true")
 
 
-def _check_variables(declaration: dict, given: dict[str, str]) -> None:
+def _check_variables(declaration: dict[str, Any], given: dict[str, str]) -> None:
     """Raise ValidationException for variables that the pipeline does not have, or that have no value."""
     declared = {variable["name"]: variable for variable in declaration.get("variables", [])}
     unknown = sorted(given.keys() - declared.keys())

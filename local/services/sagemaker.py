@@ -95,7 +95,7 @@ class SageMaker(Service):
         self._projects.resume()
         self._monitoring.begin()
 
-    def _interrupted(self, kind: Kind, document: dict) -> None:
+    def _interrupted(self, kind: Kind, document: dict[str, Any]) -> None:
         job, now = JOBS[kind], self.machine.clock.now()
         self._collections[kind].change(document[kind.name], **{
             kind.status: "Failed", "SecondaryStatus": "Failed", job.end_time: now,
@@ -105,14 +105,14 @@ class SageMaker(Service):
         """Stop endpoints; jobs end with their processes and are settled at the next start."""
         self.hosting.stop()
 
-    def resource_arn(self, operation: str, request: dict) -> str:
+    def resource_arn(self, operation: str, request: dict[str, Any]) -> str:
         """Return the ARN in lower case, as SageMaker's are."""
         head, _, resource = super().resource_arn(operation, request).rpartition(":")
         return f"{head}:{resource.lower()}" if head else resource
 
     # What all kinds share
 
-    def _create(self, kind: Kind, request: dict, **members: Any) -> dict:
+    def _create(self, kind: Kind, request: dict[str, Any], **members: Any) -> dict[str, Any]:
         document = self._collections[kind].create(request, **members)
         arn = document[kind.arn_member]
         self._tags.pop(arn, None)
@@ -120,13 +120,13 @@ class SageMaker(Service):
             self._tags[arn] = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
         return {kind.arn_member: arn}
 
-    def _describe(self, kind: Kind, request: dict, call: Call) -> dict:
+    def _describe(self, kind: Kind, request: dict[str, Any], call: Call) -> dict[str, Any]:
         return self._collections[kind].get(request[kind.name])
 
-    def _list(self, kind: Kind, request: dict, call: Call) -> dict:
+    def _list(self, kind: Kind, request: dict[str, Any], call: Call) -> dict[str, Any]:
         return self._collections[kind].list(request)
 
-    def _delete(self, kind: Kind, request: dict, call: Call) -> dict:
+    def _delete(self, kind: Kind, request: dict[str, Any], call: Call) -> dict[str, Any]:
         document = self._collections[kind].get(request[kind.name])
         if document.get(kind.status) in ("InProgress", "Stopping"):
             raise ServiceError("ResourceInUse", f"{document[kind.name]} is {document[kind.status]}. Stop it first.")
@@ -165,7 +165,7 @@ class SageMaker(Service):
 
     # Jobs
 
-    def _create_job(self, kind: Kind, request: dict, call: Call) -> dict:
+    def _create_job(self, kind: Kind, request: dict[str, Any], call: Call) -> dict[str, Any]:
         refuse(f"Create{kind.noun}", request)
         job_class = JOBS[kind]
         authorize_volume(self.machine, call.access_key, value_at(request, job_class.volume_key))
@@ -176,7 +176,7 @@ class SageMaker(Service):
         self._experiments.check(request.get("ExperimentConfig"))
         return self._begin_job(kind, request, job_class)
 
-    def _begin_job(self, kind: Kind, request: dict, job_class: type[Job]) -> dict:
+    def _begin_job(self, kind: Kind, request: dict[str, Any], job_class: type[Job]) -> dict[str, Any]:
         answer = self._create(kind, request, **{
             kind.status: "InProgress", "SecondaryStatus": "Starting", "SecondaryStatusTransitions": [starting()],
             **DEFAULTS[kind](request)})
@@ -185,7 +185,7 @@ class SageMaker(Service):
         job.thread.start()
         return answer
 
-    def _stop_job(self, kind: Kind, request: dict, call: Call) -> None:
+    def _stop_job(self, kind: Kind, request: dict[str, Any], call: Call) -> None:
         document = self._collections[kind].get(request[kind.name])
         if document[kind.status] not in ("InProgress", "Stopping"):
             raise ServiceError("ValidationException", "The request was rejected because the job is in status "
@@ -209,7 +209,7 @@ class SageMaker(Service):
 
     # Models and endpoints
 
-    def create_model(self, request: dict, call: Call) -> dict:
+    def create_model(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Store a model; image and archive are looked at when it is deployed."""
         refuse("CreateModel", request)
         containers = [request["PrimaryContainer"]] if "PrimaryContainer" in request else request.get("Containers", [])
@@ -220,7 +220,7 @@ class SageMaker(Service):
         self._assumable(request["ExecutionRoleArn"])
         return self._create(MODEL, request)
 
-    def create_endpoint_config(self, request: dict, call: Call) -> dict:
+    def create_endpoint_config(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Store a configuration; its models must exist."""
         refuse("CreateEndpointConfig", request)
         authorize_volume(self.machine, call.access_key, request.get("KmsKeyId"))
@@ -231,14 +231,14 @@ class SageMaker(Service):
             variant.setdefault("InitialVariantWeight", 1.0)
         return self._create(CONFIG, request)
 
-    def _config(self, request: dict, operation: str, call: Call) -> dict:
+    def _config(self, request: dict[str, Any], operation: str, call: Call) -> dict[str, Any]:
         """Return the configuration with its models, as it is now: an endpoint keeps what it was deployed with."""
         config = self._collections[CONFIG].get(request["EndpointConfigName"])
         call.authorize(f"sagemaker:{operation}", config["EndpointConfigArn"])
         names = {variant["ModelName"] for variant in config["ProductionVariants"]}
         return config | {"_Models": {name: self._collections[MODEL].get(name) for name in names}}
 
-    def create_endpoint(self, request: dict, call: Call) -> dict:
+    def create_endpoint(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Start the instances of a configuration."""
         refuse("UpdateEndpoint", request)
         config = self._config(request, "CreateEndpoint", call)
@@ -247,14 +247,14 @@ class SageMaker(Service):
         self.hosting.deploy(request["EndpointName"], config)
         return answer
 
-    def _settled_endpoint(self, name: str) -> dict:
+    def _settled_endpoint(self, name: str) -> dict[str, Any]:
         document = self._collections[ENDPOINT].get(name)
         if document["EndpointStatus"] in ("Creating", "Updating", "RollingBack", "Deleting"):
             raise ServiceError("ValidationException", "Cannot update in-progress endpoint "
                                                       f"\"{document['EndpointArn']}\".")
         return document
 
-    def update_endpoint(self, request: dict, call: Call) -> dict:
+    def update_endpoint(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Start the instances of another configuration beside the old and let them take over as the request says."""
         refuse("UpdateEndpoint", request)
         document = self._settled_endpoint(request["EndpointName"])
@@ -272,7 +272,7 @@ class SageMaker(Service):
             self.hosting.deploy(request["EndpointName"], config, kept, deployment)
         return {"EndpointArn": document["EndpointArn"]}
 
-    def update_endpoint_weights_and_capacities(self, request: dict, call: Call) -> dict:
+    def update_endpoint_weights_and_capacities(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Change weights at once and instance counts as their processes start or end."""
         document = self._settled_endpoint(request["EndpointName"])
         wanted = {each["VariantName"]: each for each in request["DesiredWeightsAndCapacities"]}
@@ -286,7 +286,7 @@ class SageMaker(Service):
     def _begin_change(self, name: str, **members: Any) -> None:
         self._collections[ENDPOINT].change(name, EndpointStatus="Updating", FailureReason=None, **members)
 
-    def delete_endpoint(self, request: dict, call: Call) -> None:
+    def delete_endpoint(self, request: dict[str, Any], call: Call) -> None:
         """Stop the instances, then forget the endpoint."""
         name = self._settled_endpoint(request["EndpointName"])["EndpointName"]
         self._collections[ENDPOINT].change(name, EndpointStatus="Deleting")
@@ -300,59 +300,59 @@ class SageMaker(Service):
 
     # Monitoring
 
-    def create_data_quality_job_definition(self, request: dict, call: Call) -> dict:
+    def create_data_quality_job_definition(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Store a definition of monitoring jobs."""
         self._assumable(request["RoleArn"])
         check_definition(inner(request))
         return self._create(DEFINITION, request)
 
-    def list_data_quality_job_definitions(self, request: dict, call: Call) -> dict:
+    def list_data_quality_job_definitions(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """List definitions under the names that their summaries have."""
         return {DEFINITION.listing: self._monitoring.definitions(request)}
 
-    def create_monitoring_schedule(self, request: dict, call: Call) -> dict:
+    def create_monitoring_schedule(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Store a schedule; its jobs run on the clock from now on."""
         return self._create(SCHEDULE, request, **self._monitoring.checked(request))
 
-    def update_monitoring_schedule(self, request: dict, call: Call) -> dict:
+    def update_monitoring_schedule(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Change a schedule, which begins anew."""
         document = self._collections[SCHEDULE].get(request["MonitoringScheduleName"])
         kept = {name: document[name] for name in ("_Until", "MonitoringScheduleStatus")}
         self._collections[SCHEDULE].change(document["MonitoringScheduleName"], **self._monitoring.checked(request) | kept | request)
         return {"MonitoringScheduleArn": document["MonitoringScheduleArn"]}
 
-    def _switch_schedule(self, status: str, request: dict, call: Call) -> None:
+    def _switch_schedule(self, status: str, request: dict[str, Any], call: Call) -> None:
         schedule = self._collections[SCHEDULE].get(request["MonitoringScheduleName"])
         self._collections[SCHEDULE].change(schedule["MonitoringScheduleName"], MonitoringScheduleStatus=status)
 
     start_monitoring_schedule = partialmethod(_switch_schedule, "Scheduled")
     stop_monitoring_schedule = partialmethod(_switch_schedule, "Stopped")
 
-    def delete_monitoring_schedule(self, request: dict, call: Call) -> None:
+    def delete_monitoring_schedule(self, request: dict[str, Any], call: Call) -> None:
         """Forget a schedule; a job of it that runs goes on to its end."""
         self._delete(SCHEDULE, request, call)
         self._monitoring.forget(request["MonitoringScheduleName"])
 
-    def list_monitoring_executions(self, request: dict, call: Call) -> dict:
+    def list_monitoring_executions(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """List what schedules have started."""
         return {"MonitoringExecutionSummaries": self._monitoring.executions(request)}
 
     # Experiments
 
-    def create_experiment(self, request: dict, call: Call) -> dict:
+    def create_experiment(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Store an experiment."""
         return self._create(EXPERIMENT, {"DisplayName": request["ExperimentName"]} | request)
 
-    def create_trial(self, request: dict, call: Call) -> dict:
+    def create_trial(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Store a trial of an experiment."""
         self._collections[EXPERIMENT].get(request["ExperimentName"])
         return self._create(TRIAL, {"DisplayName": request["TrialName"]} | request)
 
-    def create_trial_component(self, request: dict, call: Call) -> dict:
+    def create_trial_component(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Store a trial component."""
         return self._create(COMPONENT, {"DisplayName": request["TrialComponentName"]} | request)
 
-    def describe_trial_component(self, request: dict, call: Call) -> dict:
+    def describe_trial_component(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Return a component, with what its job shows by now."""
         component = self._collections[COMPONENT].get(request["TrialComponentName"])
         for kind, job_class in JOBS.items():
@@ -361,38 +361,38 @@ class SageMaker(Service):
                 return component | result_of(self._collections[kind].get(name), kind, job_class)
         return component
 
-    def delete_experiment(self, request: dict, call: Call) -> dict:
+    def delete_experiment(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Forget an experiment that has no trials."""
         self._experiments.check_empty(EXPERIMENT.noun, request["ExperimentName"])
         return self._delete(EXPERIMENT, request, call)
 
-    def delete_trial(self, request: dict, call: Call) -> dict:
+    def delete_trial(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Forget a trial that has no components."""
         self._experiments.check_empty(TRIAL.noun, request["TrialName"])
         return self._delete(TRIAL, request, call)
 
-    def associate_trial_component(self, request: dict, call: Call) -> dict:
+    def associate_trial_component(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Make a component part of a trial."""
         return self._experiments.associate(request["TrialComponentName"], request["TrialName"])
 
-    def disassociate_trial_component(self, request: dict, call: Call) -> dict:
+    def disassociate_trial_component(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Take a component out of a trial."""
         return self._experiments.disassociate(request["TrialComponentName"], request["TrialName"])
 
     # Projects
 
-    def create_project(self, request: dict, call: Call) -> dict:
+    def create_project(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Provision a project from its Service Catalog product."""
         document = self._projects.create(request, call)
         if request.get("Tags"):
             self._tags[document["ProjectArn"]] = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
         return document
 
-    def update_project(self, request: dict, call: Call) -> dict:
+    def update_project(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Change a project and its provisioned product."""
         return self._projects.update(request, call)
 
-    def delete_project(self, request: dict, call: Call) -> None:
+    def delete_project(self, request: dict[str, Any], call: Call) -> None:
         """Terminate a project's provisioned product."""
         self._projects.delete(request, call)
 
@@ -406,44 +406,44 @@ class SageMaker(Service):
         collection.get(name)
         return self._tags.get(arn, {})
 
-    def add_tags(self, request: dict, call: Call) -> dict:
+    def add_tags(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Add or change tags of a resource."""
         tags = self._tagged(request["ResourceArn"]) | {tag["Key"]: tag["Value"] for tag in request["Tags"]}
         self._tags[request["ResourceArn"]] = tags
         return {"Tags": _as_list(tags)}
 
-    def delete_tags(self, request: dict, call: Call) -> None:
+    def delete_tags(self, request: dict[str, Any], call: Call) -> None:
         """Remove tags of a resource."""
         tags = self._tagged(request["ResourceArn"])
         self._tags[request["ResourceArn"]] = {
             key: value for key, value in tags.items() if key not in request["TagKeys"]}
 
-    def list_tags(self, request: dict, call: Call) -> dict:
+    def list_tags(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Return the tags of a resource."""
         return {"Tags": _as_list(self._tagged(request["ResourceArn"]))}
 
 
-def _as_list(tags: dict[str, str]) -> list[dict]:
+def _as_list(tags: dict[str, str]) -> list[dict[str, Any]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-def _training_defaults(request: dict) -> dict:
+def _training_defaults(request: dict[str, Any]) -> dict[str, Any]:
     return {"ModelArtifacts": {"S3ModelArtifacts": ""},
             "StoppingCondition": {"MaxRuntimeInSeconds": 86400} | request.get("StoppingCondition", {})}
 
 
-DEFAULTS: dict[Kind, Callable[[dict], dict]] = {
+DEFAULTS: dict[Kind, Callable[[dict[str, Any]], dict[str, Any]]] = {
     TRAINING: _training_defaults, PROCESSING: lambda request: {}, TRANSFORM: lambda request: {}}
 
 
-def _desired(document: dict, request: dict | None = None) -> dict[str, dict]:
+def _desired(document: dict[str, Any], request: dict[str, Any] | None = None) -> dict[str, dict[str, Any]]:
     """Return weights and counts that an endpoint has now, less what the request excludes."""
     excluded = {each["VariantPropertyType"] for each in (request or {}).get("ExcludeRetainedVariantProperties", [])}
     members = {"DesiredWeight", "DesiredInstanceCount"} - excluded
     return {each["VariantName"]: {member: each[member] for member in members} for each in document.get("ProductionVariants", [])}
 
 
-def _initial(config: dict) -> dict[str, dict]:
+def _initial(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return weights and counts that a configuration begins with."""
     return {each["VariantName"]: {"DesiredWeight": each["InitialVariantWeight"],
                                   "DesiredInstanceCount": each.get("InitialInstanceCount", 1)}

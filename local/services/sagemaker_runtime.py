@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from typing import Any
 from urllib.parse import unquote
 
 from botocore.model import OperationModel
@@ -21,7 +22,7 @@ class SageMakerRuntime(Service):
     iam_namespace = "sagemaker"
     resources = {"InvokeEndpoint": "endpoint/{EndpointName}"}
 
-    def parse(self, method: str, path: str, headers: dict, body: bytes) -> tuple[OperationModel, dict]:
+    def parse(self, method: str, path: str, headers: dict[str, Any], body: bytes) -> tuple[OperationModel, dict[str, Any]]:
         """Return the operation and its request: name from the path, the rest from headers, the body as it is."""
         match = PATH.match(path)
         if match is None or match[2] != "invocations":
@@ -36,18 +37,18 @@ class SageMakerRuntime(Service):
                                "constraint: Member must have length less than or equal to 6291456")
         return operation, request | {"EndpointName": unquote(match[1]), "Body": body}
 
-    def resource_arn(self, operation: str, request: dict) -> str:
+    def resource_arn(self, operation: str, request: dict[str, Any]) -> str:
         """Return the endpoint's ARN in lower case."""
         return super().resource_arn(operation, request | {"EndpointName": request["EndpointName"].lower()})
 
-    def perform(self, operation: OperationModel, request: dict, call: Call) -> dict:
+    def perform(self, operation: OperationModel, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Run the invocation; a fault of the model is an answer with members of its own."""
         try:
             return super().perform(operation, request, call)
         except ModelFaultError as fault:
             return {"fault": fault, "EndpointName": request["EndpointName"]}
 
-    def invoke_endpoint(self, request: dict, call: Call) -> dict:
+    def invoke_endpoint(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Send a request to a model and return its answer."""
         for member in ("TargetModel", "TargetContainerHostname", "InferenceComponentName", "EnableExplanations",
                        "SessionId"):
@@ -62,7 +63,7 @@ class SageMakerRuntime(Service):
         return {"Body": answer, "ContentType": headers.get("Content-Type"), "InvokedProductionVariant": variant,
                 "CustomAttributes": headers.get(CUSTOM)}
 
-    def respond(self, operation: OperationModel, result: dict) -> Response:
+    def respond(self, operation: OperationModel, result: dict[str, Any]) -> Response:
         """Return the model's body as it is, what SageMaker passes on as headers, or its ModelError."""
         if "fault" in result:
             return self._model_error(result["EndpointName"], result["fault"])
