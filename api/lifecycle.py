@@ -56,7 +56,7 @@ def release(environment: Mapping[str, str], deployment_id: str) -> Release:
     """Return the release that the environment describes, or refuse naming the variables that are missing."""
     if missing := [name for name in NAMES if not environment.get(name)]:
         raise Refused(f"{', '.join(missing)} not set in the hook's environment; assets/deploy-model-prd.yml sets it")
-    values = {name.lower(): environment[name] for name in NAMES}
+    values: dict[str, Any] = {name.lower(): environment[name] for name in NAMES}
     return Release(**values | {"capturing": values["capturing"] == "yes"}, deployment_id=deployment_id)
 
 

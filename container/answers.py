@@ -48,7 +48,8 @@ def _csv(text: str) -> Iterator[list[str]]:
 
 def _json(text: str) -> list[Any]:
     content = msgspec.json.decode(text)
-    return content["predictions"] if isinstance(content, dict) else content
+    answers: list[Any] = content["predictions"] if isinstance(content, dict) else content
+    return answers
 
 
 def _json_lines(text: str) -> list[Any]:

@@ -27,7 +27,7 @@ def _read(environ: dict[str, Any], largest: int) -> bytes:
         raise TooLarge(largest)
     try:
         # A chunked body has no length; one byte more than allowed tells that it is too large.
-        body = environ["wsgi.input"].read(largest + 1 if promised < 0 else promised)
+        body: bytes = environ["wsgi.input"].read(largest + 1 if promised < 0 else promised)
     except (ParseException, NoMoreData, ValueError) as error:
         raise Refused(f"the body's chunks cannot be read: {type(error).__name__}") from None
     except OSError:

@@ -50,14 +50,16 @@ def numbers_of(cells: pa.Array, name: str) -> np.ndarray:
 
 
 def _texts(cells: pa.Array) -> np.ndarray:
-    return cells.to_numpy(zero_copy_only=False)
+    values: np.ndarray = cells.to_numpy(zero_copy_only=False)
+    return values
 
 
 def _by_different_texts(cells: pa.Array, one_feature: Schema) -> np.ndarray:
     coded = cells.dictionary_encode()
     places = coded.indices.to_numpy()
     try:
-        return encode([coded.dictionary.to_pylist()], one_feature)[places]
+        encoded: np.ndarray = encode([coded.dictionary.to_pylist()], one_feature)[places]
+        return encoded
     except CellRefused as error:
         row = int(np.flatnonzero(places == error.row - 1)[0]) + 1
         raise CellRefused(row, error.column, error.reason) from None

@@ -35,8 +35,9 @@ def read_requests(requests: list[Captured], schema: Schema, with_ids: bool = Fal
 def _by_form(requests: list[Captured], found: Read) -> dict[Form, Bodies]:
     """Return bodies by content type and encoding; mostly all are alike, which is found out faster than by sorting them."""
     sides = [request.capture_data.endpoint_input for request in requests]
-    if None not in sides and len(forms := {(side.observedContentType, side.encoding) for side in sides}) == 1:
-        return {forms.pop(): Bodies(requests, [side.data for side in sides])}
+    captured = [side for side in sides if side is not None]
+    if len(captured) == len(sides) and len(forms := {(side.observedContentType, side.encoding) for side in captured}) == 1:
+        return {forms.pop(): Bodies(requests, [side.data for side in captured])}
     by_form: dict[Form, Bodies] = defaultdict(Bodies)
     for request, side in zip(requests, sides, strict=True):
         if side is None:

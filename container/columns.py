@@ -83,7 +83,7 @@ def finite(values: np.ndarray) -> tuple[np.ndarray, int]:
 
 def _coded(cells: Sequence[Cell]) -> tuple[np.ndarray, list[str]]:
     places: dict[str, int] = {}
-    texts = cells if {*map(type, cells)} <= {str} else map(plain_text, cells)
+    texts: Iterable[str] = cells if {*map(type, cells)} <= {str} else map(plain_text, cells)  # type: ignore[assignment] # else all are texts
     codes = np.fromiter((places.setdefault(text, len(places)) for text in texts), dtype=np.int32, count=len(cells))
     return codes, list(places)
 

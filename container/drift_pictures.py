@@ -65,7 +65,8 @@ def _edges(spans: list[tuple[float, float] | None], is_whole: bool) -> np.ndarra
 
 def _percent(values: np.ndarray, weights: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """Return how many in a hundred of the values lie in each range; what lies beyond counts at the ends."""
-    return 100 * np.histogram(np.clip(values, edges[0], edges[-1]), edges, weights=weights)[0] / max(weights.sum(), 1)
+    shares: np.ndarray = 100 * np.histogram(np.clip(values, edges[0], edges[-1]), edges, weights=weights)[0] / max(weights.sum(), 1)
+    return shares
 
 
 def _words(title: str, column: WordColumn, reference: WordReference) -> str:

@@ -59,7 +59,8 @@ def _convert(estimator: Any, width: int) -> bytes:
         # skl2onnx 1.20 passes booleans where protobuf 6 still takes and protobuf 7 refuses them.
         warnings.filterwarnings("ignore", "Field onnx.AttributeProto.ints", DeprecationWarning)
         model = to_onnx(_with_float32_thresholds(estimator), initial_types=[("rows", FloatTensorType([None, width]))], options=options)
-    return model.SerializeToString()
+    content: bytes = model.SerializeToString()
+    return content
 
 
 def _with_float32_thresholds(estimator: Any) -> Any:

@@ -74,4 +74,5 @@ def _bytes(cells: pa.Array) -> bytes:
     if not len(cells) or content is None:
         return b""
     first, last = np.frombuffer(ends, dtype=np.int32)[[cells.offset, cells.offset + len(cells)]]
-    return content.slice(int(first), int(last - first)).to_pybytes()
+    texts: bytes = content.slice(int(first), int(last - first)).to_pybytes()
+    return texts

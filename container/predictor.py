@@ -48,7 +48,8 @@ class OnnxPredictor:
     def scores(self, rows: np.ndarray) -> np.ndarray:
         """Return scores as Predictor says."""
         found = self._session.run([self._output], {self._input: rows})[0]
-        return found if self._is_classifier else found.reshape(-1)
+        scores: np.ndarray = found if self._is_classifier else found.reshape(-1)
+        return scores
 
 
 class EstimatorPredictor:
@@ -70,8 +71,10 @@ class EstimatorPredictor:
 def score(estimator: Any, rows: np.ndarray) -> np.ndarray:
     """Return an estimator's probabilities, or its numbers."""
     if hasattr(estimator, "predict_proba"):
-        return estimator.predict_proba(rows)
-    return estimator.predict(rows).reshape(-1)
+        probabilities: np.ndarray = estimator.predict_proba(rows)
+        return probabilities
+    values: np.ndarray = estimator.predict(rows).reshape(-1)
+    return values
 
 
 def load_predictor(folder: Path) -> Predictor:

@@ -18,7 +18,8 @@ class Proxy:
     """An nginx process on an address, which hands requests on to a unix socket."""
 
     def __init__(self, program: str, address: str, largest_body: int, timeout: int) -> None:
-        self._program, self._process = program, None
+        self._program = program
+        self._process: subprocess.Popen[bytes] | None = None
         self._folder = Path(tempfile.mkdtemp(prefix="serve-"))
         # nginx started by root works as another user, who must reach the socket; it holds no secret.
         self._folder.chmod(0o755)
@@ -30,7 +31,7 @@ class Proxy:
     def start(self) -> None:
         """Start nginx: of its own process group, so that a signal to ours leaves it the time to finish requests."""
         command = [self._program, "-e", "stderr", "-c", str(self._folder / "nginx.conf")]
-        self._process = subprocess.Popen(command, process_group=0, preexec_fn=_end_with_parent)  # noqa: PLW1509 - no thread runs yet
+        self._process = subprocess.Popen(command, process_group=0, preexec_fn=_end_with_parent)  # noqa: PLW1509 - it makes one system call
 
     @property
     def has_ended(self) -> bool:

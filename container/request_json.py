@@ -129,7 +129,7 @@ def _read_records(rows: Bodies, schema: Schema, with_ids: bool, found: Read) -> 
         found.columns.append(columns_of(cells, schema, _ids(alike) if with_ids else None))
 
 
-def _decoded(rows: Bodies, decoder: msgspec.json.Decoder, found: Read) -> Iterator[Owned]:
+def _decoded(rows: Bodies, decoder: msgspec.json.Decoder[Any], found: Read) -> Iterator[Owned]:
     """Yield rows as Python has them, with their requests; those of another kind are refused."""
     decoded = _decoded_at_once(rows.texts, decoder)
     for request, text, row in zip(rows.requests, rows.texts, decoded or repeat(None)):  # noqa: B905 - repeat has no end
@@ -141,7 +141,7 @@ def _decoded(rows: Bodies, decoder: msgspec.json.Decoder, found: Read) -> Iterat
             found.faults.append((request, f"a row is neither a list nor a record: {error}"))
 
 
-def _decoded_at_once(texts: list[str], decoder: msgspec.json.Decoder) -> list[Any]:
+def _decoded_at_once(texts: list[str], decoder: msgspec.json.Decoder[list[Any]]) -> list[Any]:
     """Return all rows, or none where one of them is not what it should be."""
     try:
         rows = decoder.decode(f"[{','.join(texts)}]")

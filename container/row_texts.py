@@ -117,5 +117,5 @@ def _read_odd(odd: list[arrow.InvalidRow], names: list[str], schema: Schema, ids
             by_length[len(cells)][row.number - 1] = cells
     for length, rows in by_length.items():
         named = [*names, *(f"column {place}" for place in range(len(names) + 1, length + 1))]
-        cells = dict(zip(named, zip(*rows.values(), strict=True), strict=True))
-        found.columns.append(columns_of(cells, schema, ids and [ids[number] for number in rows]))
+        columns = dict(zip(named, zip(*rows.values(), strict=True), strict=True))
+        found.columns.append(columns_of(columns, schema, ids and [ids[number] for number in rows]))

@@ -34,7 +34,7 @@ THREADS = 16
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # of mallopt(3)
 
 
-class Server(BaseApplication):
+class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
     """gunicorn with settings given by code, not by the command line."""
 
     def __init__(self, options: dict[str, Any], largest_body: int, answer: str) -> None:
@@ -69,7 +69,7 @@ class Server(BaseApplication):
         return app
 
 
-class Master(Arbiter):
+class Master(Arbiter):  # type: ignore[misc] # gunicorn has no types
     """gunicorn's master, with a proxy that starts after the workers' socket and stops before the workers."""
 
     def __init__(self, app: Server, shield: Proxy | None) -> None:

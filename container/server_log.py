@@ -26,7 +26,7 @@ class JsonLines(logging.Formatter):
         return json.dumps(line)
 
 
-class ServerLog(Logger):
+class ServerLog(Logger):  # type: ignore[misc] # gunicorn has no types
     """gunicorn's log, on standard error, in that format."""
 
     def setup(self, cfg: Any) -> None:

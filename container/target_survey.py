@@ -119,4 +119,5 @@ def label_places(batch: Batch, target: str, labels: tuple[str, ...]) -> np.ndarr
         row = int(np.flatnonzero(places.is_null().to_numpy(zero_copy_only=False))[0])
         cell = batch.columns[target][row].as_py()
         raise batch.located(CellRefused(row + 1, target, f"label {cell!r} is not among {', '.join(labels)}"))
-    return places.to_numpy()
+    codes: np.ndarray = places.to_numpy()
+    return codes

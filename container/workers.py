@@ -32,7 +32,7 @@ class RefusesWithReason:
             self.log.debug("the client was gone before its refusal was sent")
 
 
-class ShieldedWorker(RefusesWithReason, SyncWorker):
+class ShieldedWorker(RefusesWithReason, SyncWorker):  # type: ignore[misc] # gunicorn has no types
     """Takes one request at a time, from a proxy that has read it whole."""
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
@@ -45,5 +45,5 @@ class ShieldedWorker(RefusesWithReason, SyncWorker):
         client.linger()
 
 
-class OpenWorker(RefusesWithReason, ThreadWorker):
+class OpenWorker(RefusesWithReason, ThreadWorker):  # type: ignore[misc] # gunicorn has no types
     """Takes several requests at a time, from clients that may be slow."""

@@ -179,7 +179,8 @@ class Deployment:
             {"DeploymentId": self.name, "LifecycleEventHookExecutionId": execution}))
 
         def report() -> str:
-            return self._table[self.name]["reports"][execution]
+            report: str = self._table[self.name]["reports"][execution]
+            return report
 
         if not self._watch(HOOK_SECONDS, lambda: report() != "InProgress") or report() != "Succeeded":
             said = "did not report within an hour" if report() == "InProgress" else f"reported {report()}"
@@ -287,7 +288,7 @@ class Deployment:
         for trigger in document["triggerConfigurations"]:
             if event not in trigger.get("triggerEvents", []):
                 continue
-            message = {"region": self._machine.region, "accountId": self._machine.account_id, "status": status,
+            message: dict[str, Any] = {"region": self._machine.region, "accountId": self._machine.account_id, "status": status,
                        "eventTriggerName": trigger["triggerName"], "deploymentId": self.name,
                        **{key: document[key] for key in ("applicationName", "deploymentGroupName")},
                        **{key: time.strftime("%a %b %d %H:%M:%S UTC %Y", time.gmtime(document[key]))

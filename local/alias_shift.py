@@ -50,7 +50,8 @@ def install(machine: Machine, acting: Callable[[], Credentials]) -> None:
 
     def extract_with_policy(definition: dict[str, Any], names: set[str]) -> set[str]:
         found = {name for name, _ in engine._intrinsic_references(definition.get("UpdatePolicy", {}))}
-        return extract(definition, names) | (found & names)
+        needed: set[str] = extract(definition, names)
+        return needed | (found & names)
 
     def update_resource(kind: str, physical_id: str, old: dict[str, Any], new: dict[str, Any], stack: str, logical_id: str, *rest: Any) -> Any:
         policy = _policy(kind, old, new, stack, logical_id)
@@ -134,6 +135,7 @@ def _shift(machine: Machine, credentials: Credentials, policy: dict[str, Any], o
 
 def _ended(machine: Machine, client: Any, name: str) -> dict[str, Any]:
     """Wait for the end of a deployment and return it."""
+    found: dict[str, Any]
     while (found := client.get_deployment(deploymentId=name)["deploymentInfo"])["status"] in ACTIVE:
         if machine.stopping.wait(POLL_SECONDS):
             raise ResourceError(f"{name}: the local AWS was stopped during the deployment")

@@ -80,13 +80,13 @@ def shift_of(revision: dict[str, Any]) -> Shift:
     if resource.get("type") != "AWS::Lambda::Function":
         raise TrafficError(f"{name}: Type must be AWS::Lambda::Function, not {resource.get('type')}")
     properties = _folded(resource.get("properties"), f"{name}.Properties")
-    values = [str(properties.get(key.lower()) or "") for key in ("Name", "Alias", "CurrentVersion", "TargetVersion")]
-    if not all(values):
+    function, alias, current, target = (str(properties.get(key) or "") for key in ("name", "alias", "currentversion", "targetversion"))
+    if not (function and alias and current and target):
         raise TrafficError(f"{name}.Properties needs Name, Alias, CurrentVersion and TargetVersion, none of them blank")
     hooks = {event: str(function) for item in spec.get("hooks") or [] for event, function in _mapping(item, "Hooks").items()}
     if unknown := sorted(hooks.keys() - {EVENTS[0], EVENTS[2]}):
         raise TrafficError(f"Hooks may name {EVENTS[0]} and {EVENTS[2]}, not {', '.join(unknown)}")
-    return Shift(*values, hooks)
+    return Shift(function, alias, current, target, hooks)
 
 
 def _parsed(revision: dict[str, Any]) -> Any:

@@ -47,15 +47,16 @@ async def _measured(machine: Machine, inner: Callable[..., Awaitable[Answer | No
                     *request: Any, **more: Any) -> Answer | None:
     from ministack.app import _parse_execute_api_url
 
-    place = _parse_execute_api_url(host, path)
+    place: tuple[str, str, str] | None = _parse_execute_api_url(host, path)
     if place is None:
         return await inner(host, path, method, *request, **more)
-    began, spent = time.perf_counter(), []
+    began = time.perf_counter()
+    spent: list[float] = []
     _integration.set(spent)
     answer = await inner(host, path, method, *request, **more)
     sets = dimensions(machine, *place, method) if answer else []
     if answer and sets:
-        values = {"Count": (1, "Count"), "4XXError": (int(400 <= answer[0] < 500), "Count"),
+        values: dict[str, tuple[float, str]] = {"Count": (1, "Count"), "4XXError": (int(400 <= answer[0] < 500), "Count"),
                   "5XXError": (int(answer[0] >= 500), "Count"), "Latency": (_milliseconds(began), "Milliseconds")}
         whole = {"IntegrationLatency": (round(1000 * spent[0]), "Milliseconds")} if spent else {}
         machine.metrics.record("AWS/ApiGateway", sets, values | whole)

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ class Build:
         plan: list[tuple[str, Callable[[], None]]] = [
             ("SUBMITTED", lambda: None), ("QUEUED", lambda: None), ("PROVISIONING", self._provision),
             ("DOWNLOAD_SOURCE", self._download)]
-        plan += [(name.upper(), lambda name=name: self._run_phase(name)) for name in PHASES]
+        plan += [(name.upper(), partial(self._run_phase, name)) for name in PHASES]
         for name, work in [*plan, ("UPLOAD_ARTIFACTS", self._upload)]:
             if not self._step(name, work) and not self._goes_on(name):
                 break
@@ -170,7 +171,8 @@ class Build:
             chosen = {"VersionId": version} if version else {}
             answer = self._client("s3").get_object(Bucket=bucket, Key=key, **chosen)
             unpack(answer["Body"].read(), folder)
-            return answer.get("VersionId", "")
+            read: str = answer.get("VersionId", "")
+            return read
         if source["type"] == "CODECOMMIT":
             name = location.rstrip("/").rpartition("/")[2]
             arn = self.machine.arn("codecommit", name)
@@ -214,14 +216,17 @@ class Build:
 
     def _value(self, variable: dict[str, Any]) -> str:
         """Return a variable's value, read with the service role where it is kept elsewhere."""
-        kind, value = variable.get("type", "PLAINTEXT"), variable["value"]
+        kind: str = variable.get("type", "PLAINTEXT")
+        value: str = variable["value"]
         if kind == "PARAMETER_STORE":
-            return self._client("ssm").get_parameter(Name=value, WithDecryption=True)["Parameter"]["Value"]
+            kept: str = self._client("ssm").get_parameter(Name=value, WithDecryption=True)["Parameter"]["Value"]
+            return kept
         if kind == "SECRETS_MANAGER":
             parts = value.split(":")
             name, key = (":".join(parts[:7]), parts[7:8]) if value.startswith("arn:") else (parts[0], parts[1:2])
             secret = self._client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
-            return json.loads(secret)[key[0]] if key and key[0] else secret
+            member: str = json.loads(secret)[key[0]] if key and key[0] else secret
+            return member
         return value
 
     # Commands

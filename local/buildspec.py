@@ -105,7 +105,7 @@ def _commands(where: str, commands: Any) -> list[str]:
         if not isinstance(commands, list) or not isinstance(command, str):
             raise BuildspecError(f"Expected {where}[{index}] to be of string type: "
                                  f"found {command!r}; put a command with ': ' in quotes")
-    return commands
+    return list(commands)
 
 
 def _runtimes(install: dict[str, Any]) -> dict[str, str]:

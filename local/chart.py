@@ -117,7 +117,8 @@ class _Chart:
 
         def height(value: float) -> float:
             share = (value - low) / (high - low or 1.0)
-            return self._bottom - min(1.0, max(0.0, share)) * (self._bottom - self._top)
+            place: float = self._bottom - min(1.0, max(0.0, share)) * (self._bottom - self._top)
+            return place
 
         for mark in (mark for mark in marks if low <= mark <= high):
             if not right:

@@ -35,7 +35,8 @@ def install(machine: Machine) -> None:
     tell = ec2._vpce_fields_xml
 
     def fields(endpoint: dict[str, Any], tag: str = "item") -> str:
-        return tell(endpoint, tag).removesuffix(f"</{tag}>") + _endpoint_fields(endpoint) + f"</{tag}>"
+        body: str = tell(endpoint, tag).removesuffix(f"</{tag}>") + _endpoint_fields(endpoint) + f"</{tag}>"
+        return body
 
     ec2._vpce_fields_xml = fields
 

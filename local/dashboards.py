@@ -5,7 +5,7 @@ import base64
 import functools
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jsonschema
@@ -79,13 +79,13 @@ def _put(inner: Any, params: dict[str, Any], data: dict[str, Any], is_cbor: bool
     return inner(params, data, is_cbor, is_json)
 
 
-def _of_template(inner: Any, properties: dict[str, Any]) -> str:
+def _of_template(inner: Callable[..., str], properties: dict[str, Any]) -> str:
     body = inner(properties)
     check(body)
     return body
 
 
-def _arn(inner: Any, service: str, method: str, path: str, headers: dict[str, Any], body: bytes, *rest: Any) -> str:
+def _arn(inner: Callable[..., str], service: str, method: str, path: str, headers: dict[str, Any], body: bytes, *rest: Any) -> str:
     """Return the ARN of the dashboard that a request names; what is not about one is ministack's."""
     from ministack.core.responses import get_account_id
 
@@ -112,10 +112,10 @@ def _image(machine: Machine, request: dict[str, Any]) -> Any:
 
     try:
         drawn = png(picture(_widget(request), reader(machine), time.time()))
-    except (ServiceError, ValueError, KeyError, TypeError) as error:
-        known = isinstance(error, ServiceError)
-        return cloudwatch._error(error.code if known else "ValidationError", str(error), error.status if known else 400,
-                                 use_json=True)
+    except ServiceError as error:
+        return cloudwatch._error(error.code, str(error), error.status, use_json=True)
+    except (ValueError, KeyError, TypeError) as error:
+        return cloudwatch._error("ValidationError", str(error), 400, use_json=True)
     if request.get("OutputFormat") == "image/png":
         return 200, {"Content-Type": "image/png"}, drawn
     answer = {"MetricWidgetImage": base64.b64encode(drawn).decode()}
@@ -146,6 +146,7 @@ def reader(machine: Machine) -> Reader:
                 yield namespace, name, points[0]["Dimensions"]
 
     def alarm(arn: str) -> dict[str, Any] | None:
-        return cloudwatch._alarms.get_scoped(*scope, arn.rpartition(":alarm:")[2])
+        alarm: dict[str, Any] | None = cloudwatch._alarms.get_scoped(*scope, arn.rpartition(":alarm:")[2])
+        return alarm
 
     return Reader(fetch, metrics, alarm, machine.clock, machine.region)

@@ -57,7 +57,7 @@ class Durability:
         self._all = frozenset(name for names in self._states.values() for name in names)
         self._known: dict[str, dict[str, bytes]] = {name: {} for name in self._all}
         self._changed, self._lock = set[str](), threading.Lock()
-        self._coming: asyncio.Task | None = None
+        self._coming: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -68,7 +68,7 @@ class Durability:
 
         for name, handler in self._native.SERVICE_HANDLERS.items():
             self._native.SERVICE_HANDLERS[name] = self._held(name, handler)
-        self._native._load_persisted_state, self._native.save_all = self._load, lambda services: None
+        vars(self._native).update(_load_persisted_state=self._load, save_all=lambda services: None)
         stepfunctions._add_event = self._telling(stepfunctions._add_event, frozenset({"stepfunctions"}))
         add_event = self._telling(stacks._add_event, self._all)  # a stack makes resources of any service
         for module in (stacks, handlers, changesets):
@@ -210,11 +210,13 @@ class Durability:
 def operation_of(method: str, path: str, headers: dict[str, Any], body: bytes, query: dict[str, Any]) -> str:
     """Return the operation that a request names, by its protocol; Get or Change where only the method tells."""
     if target := headers.get("x-amz-target"):
-        return target.rpartition(".")[2]
+        operation: str = target.rpartition(".")[2]
+        return operation
     if "/operation/" in path:  # smithy's RPC
         return path.rpartition("/")[2]
     if named := query.get("Action"):
-        return named[0] if isinstance(named, list) else named
+        action: str = named[0] if isinstance(named, list) else named
+        return action
     if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         found = re.search(rb"(?:^|&)Action=(\w+)", body)
         return found[1].decode() if found else "Change"
@@ -248,7 +250,8 @@ class _Copies:
         module.copy = self  # type: ignore[attr-defined]
         self._saving.on = True
         try:
-            return module.get_state()
+            state: dict[str, Any] = module.get_state()
+            return state
         finally:
             self._saving.on = False
 
@@ -264,7 +267,8 @@ def _state(module: ModuleType) -> dict[str, Any]:
             return (_copies.state(module) if short in UNCOPIED else module.get_state()) or {}
         except RuntimeError:  # dictionary changed size during iteration
             continue
-    return module.get_state()
+    state: dict[str, Any] = module.get_state()
+    return state
 
 
 def _rows(state: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -136,7 +136,8 @@ def _payload(eventbridge: Any, target: dict[str, Any], event: dict[str, Any], ru
     """Return what the target's input transformer or constant makes of an event, empty where it has none."""
     view = view or eventbridge._pattern_event_view(event)
     if target.get("InputTransformer"):
-        return json.loads(eventbridge._apply_input_transformer(target["InputTransformer"], rule, view))
+        made: dict[str, Any] = json.loads(eventbridge._apply_input_transformer(target["InputTransformer"], rule, view))
+        return made
     return json.loads(target["Input"]) if target.get("Input") else {}
 
 

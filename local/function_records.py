@@ -2,6 +2,7 @@
 
 import functools
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -72,12 +73,15 @@ class FunctionRecords:
         weights = (data.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
         unknown = [each for each in (version, *weights) if func and each not in ("$LATEST", *func["versions"])]
         if unknown:
-            return error_response_json("ResourceNotFoundException",
-                                       f"Function not found: {self._svc._func_arn(name)}:{unknown[0]}", 404)
+            missing: tuple[Any, ...] = error_response_json(
+                "ResourceNotFoundException", f"Function not found: {self._svc._func_arn(name)}:{unknown[0]}", 404)
+            return missing
         if weights and ("$LATEST" in (version, *weights) or version in weights or len(weights) > 1
                         or not all(0 <= weight <= 1 for weight in weights.values())):
-            return error_response_json("InvalidParameterValueException", "RoutingConfig: an alias points to one more version,"
-                                       " another one than its own and not $LATEST, with a weight of 0 to 1", 400)
+            refusal: tuple[Any, ...] = error_response_json(
+                "InvalidParameterValueException", "RoutingConfig: an alias points to one more version,"
+                " another one than its own and not $LATEST, with a weight of 0 to 1", 400)
+            return refusal
         return None
 
     def _get_func_record_for_ref(self, inner: Any, function_ref: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None, str]:
@@ -89,7 +93,7 @@ class FunctionRecords:
             config = config | {"FunctionArn": f"{self._svc._func_arn(name)}:{qualifier}"}
         return record, config, name
 
-    def _build_config(self, inner: Any, name: str, data: dict[str, Any], code_zip: bytes | None = None) -> dict[str, Any]:
+    def _build_config(self, inner: Callable[..., dict[str, Any]], name: str, data: dict[str, Any], code_zip: bytes | None = None) -> dict[str, Any]:
         config = inner(name, data, code_zip)
         uri = (data.get("Code") or {}).get("ImageUri")
         return config | self._checked({**config, "ImageUri": uri}, code_zip)
@@ -97,13 +101,13 @@ class FunctionRecords:
     def _create_function(self, inner: Any, data: dict[str, Any]) -> tuple[Any, ...]:
         return refusing(inner, data)
 
-    def _update_code(self, inner: Any, name: str, data: dict[str, Any]) -> tuple[Any, ...]:
+    def _update_code(self, inner: Callable[..., tuple[Any, ...]], name: str, data: dict[str, Any]) -> tuple[Any, ...]:
         func = self._svc._functions.get(name)
         if func is None or "ImageUri" not in data:
             return inner(name, data)
         return refusing(self._update_image, inner, func["config"], name, data)
 
-    def _update_image(self, inner: Any, config: dict[str, Any], name: str, data: dict[str, Any]) -> tuple[Any, ...]:
+    def _update_image(self, inner: Callable[..., tuple[Any, ...]], config: dict[str, Any], name: str, data: dict[str, Any]) -> tuple[Any, ...]:
         former = config["CodeSha256"]
         config["CodeSha256"] = image_digest(data["ImageUri"])
         response = inner(name, data)
@@ -111,7 +115,7 @@ class FunctionRecords:
             config["CodeSha256"] = former
         return response
 
-    def _get_function(self, inner: Any, name: str, qualifier: str | None = None) -> tuple[Any, ...]:
+    def _get_function(self, inner: Callable[..., tuple[Any, ...]], name: str, qualifier: str | None = None) -> tuple[Any, ...]:
         from ministack.core.responses import json_response
 
         status, headers, body = inner(name, qualifier)
@@ -119,7 +123,8 @@ class FunctionRecords:
         if status >= 400 or document["Configuration"]["PackageType"] != "Image":
             return status, headers, body
         document["Code"]["ResolvedImageUri"] = resolved_uri(document["Configuration"])
-        return json_response(document)
+        answer: tuple[Any, ...] = json_response(document)
+        return answer
 
     def _checked(self, config: dict[str, Any], code_zip: bytes | None) -> dict[str, Any]:
         """Return what to add to a new function's configuration; raises FunctionError for what cannot run."""
@@ -180,14 +185,15 @@ class FunctionRecords:
         config.update(self._checked(config, func["code_zip"]))
 
 
-def refusing(inner: Any, *args: Any) -> tuple[Any, ...]:
+def refusing(inner: Callable[..., tuple[Any, ...]], *args: Any) -> tuple[Any, ...]:
     """Call an API operation and answer a FunctionError as Lambda does."""
     from ministack.core.responses import error_response_json
 
     try:
         return inner(*args)
     except FunctionError as error:
-        return error_response_json("InvalidParameterValueException", str(error), 400)
+        answer: tuple[Any, ...] = error_response_json("InvalidParameterValueException", str(error), 400)
+        return answer
 
 
 def image_digest(uri: str) -> str:
@@ -198,7 +204,8 @@ def image_digest(uri: str) -> str:
         reference = Reference.parse(uri)
         image = ecr._find_image(reference.repository, reference.image_id)
         if image is not None:
-            return image["imageDigest"].removeprefix("sha256:")
+            digest: str = image["imageDigest"].removeprefix("sha256:")
+            return digest
     raise FunctionError(f"Source image {uri} does not exist. Provide a valid source image.")
 
 

@@ -6,6 +6,7 @@ replaced by whatever changes of it (all of its properties are create-only), and 
 
 import functools
 import json
+from collections.abc import Callable
 from typing import Any
 
 from local.machine import Machine
@@ -32,7 +33,7 @@ def install(machine: Machine) -> None:
     handlers["create"] = functools.partial(_create, handlers["create"])
 
 
-def _publish(inner: Any, name: str, data: dict[str, Any]) -> tuple[Any, ...]:
+def _publish(inner: Callable[..., tuple[Any, ...]], name: str, data: dict[str, Any]) -> tuple[Any, ...]:
     from ministack.services.lambda_svc import _functions
 
     func = _functions.get(name)
@@ -45,7 +46,7 @@ def _publish(inner: Any, name: str, data: dict[str, Any]) -> tuple[Any, ...]:
     return answer
 
 
-def _create(inner: Any, logical_id: str, properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, Any]]:
+def _create(inner: Callable[..., tuple[str, dict[str, Any]]], logical_id: str, properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, Any]]:
     from ministack.services.cloudformation.provisioners import _lambda_function_for_cfn_ref
 
     func = _lambda_function_for_cfn_ref(properties.get("FunctionName", ""))[0]

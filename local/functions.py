@@ -9,7 +9,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar, copy_context
 from typing import Any
@@ -53,11 +53,13 @@ _chosen: ContextVar[tuple[str, str, str] | None] = ContextVar("chosen_version", 
 def choose_version(alias: dict[str, Any]) -> str:
     """Return the version that the next invocation of an alias runs: each as often as its weight says."""
     point = random.random()
-    for version, weight in ((alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}).items():
+    weights: dict[str, float] = (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
+    for version, weight in weights.items():
         point -= weight
         if point < 0:
             return version
-    return alias["FunctionVersion"]
+    published: str = alias["FunctionVersion"]
+    return published
 
 
 class Functions:
@@ -120,7 +122,8 @@ class Functions:
             environment = self._pool.acquire(key, lambda: self._environments.start(func, config))
         except PoolFullError as error:
             self._metrics(config["FunctionName"], qualifier, config["Version"], {"Throttles": 1})
-            return self._svc._throttle_response("ConcurrentInvocationLimitExceeded", f"Rate Exceeded: {error}")
+            answer: dict[str, Any] = self._svc._throttle_response("ConcurrentInvocationLimitExceeded", f"Rate Exceeded: {error}")
+            return answer
         except Exception as error:  # noqa: BLE001 - whatever keeps an environment from starting fails this invocation, not the server
             logger.warning("function %s did not start: %s", config["FunctionName"], error)
             self._metrics(config["FunctionName"], qualifier, config["Version"], {"Invocations": 1, "Errors": 1})
@@ -175,7 +178,7 @@ class Functions:
         self._metrics(name, qualifier, "", {"Throttles": 1} if slot is None else {"ConcurrentExecutions": running})
         return slot, limit
 
-    async def _invoke(self, inner: Any, name: str, event: Any, headers: dict[str, Any], path_qualifier: str | None = None,
+    async def _invoke(self, inner: Callable[..., Awaitable[tuple[Any, ...]]], name: str, event: Any, headers: dict[str, Any], path_qualifier: str | None = None,
                       query: dict[str, Any] | None = None) -> tuple[Any, ...]:
         """Choose an alias's version before all else, so that the answer's header names the one that ran."""
         qualifier = self._svc._qualifier_from_path_or_query(path_qualifier, query)

@@ -102,8 +102,9 @@ class Gateway:
         """Serve what is not an AWS API (git) by its path, and hand on the rest."""
         for prefix, route in self._routes.items():
             if scope["type"] == "http" and scope["path"].startswith(prefix):
-                return await route(scope, receive, send)
-        return await self._native.app(scope, receive, send)
+                await route(scope, receive, send)
+                return
+        await self._native.app(scope, receive, send)
 
     def run(self, ready: Callable[[], None]) -> None:
         """Serve until SIGINT or SIGTERM, then end every process that was started."""

@@ -7,6 +7,7 @@ and a DEFAULT_4XX or DEFAULT_5XX whose status holds for all that are not set the
 
 import asyncio
 import functools
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
@@ -78,7 +79,7 @@ async def _execute(inner: Any, request: dict[str, Any], *arguments: Any) -> Any:
     return status, headers | {"x-amzn-requestid": request["request_id"]}, body
 
 
-def _event(inner: Any, *arguments: Any, **more: Any) -> dict[str, Any]:
+def _event(inner: Callable[..., dict[str, Any]], *arguments: Any, **more: Any) -> dict[str, Any]:
     event = inner(*arguments, **more)
     event["requestContext"]["requestId"] = _request.get()["request_id"]
     _request.get()["identity"] = event["requestContext"]["identity"]
@@ -126,7 +127,7 @@ def _error_response(inner: Any, error: Any, request: dict[str, Any]) -> tuple[in
     return status, headers, body
 
 
-def _response_for_type(inner: Any, customized: dict[str, Any], response_type: str) -> dict[str, Any]:
+def _response_for_type(inner: Callable[..., dict[str, Any]], customized: dict[str, Any], response_type: str) -> dict[str, Any]:
     """Return the response of a type; the status of a fallback is that of all types that are not set themselves."""
     from ministack.services.apigateway_v1 import _gateway_response_family
 
@@ -137,7 +138,7 @@ def _response_for_type(inner: Any, customized: dict[str, Any], response_type: st
 
 # An API of an OpenAPI body
 
-def _import(inner: Any, body: dict[str, Any], *base: Any) -> str:
+def _import(inner: Callable[..., str], body: dict[str, Any], *base: Any) -> str:
     from ministack.services import apigateway_v1 as rest
 
     api_id = inner(body, *base)
@@ -149,7 +150,8 @@ def _import(inner: Any, body: dict[str, Any], *base: Any) -> str:
     return api_id
 
 
-def _update(inner: Any, physical_id: str, old: dict[str, Any], new: dict[str, Any], *rest_of: Any) -> tuple[str, dict[str, Any]]:
+def _update(inner: Callable[..., tuple[str, dict[str, Any]]], physical_id: str, old: dict[str, Any], new: dict[str, Any],
+            *rest_of: Any) -> tuple[str, dict[str, Any]]:
     """Change an API; another body takes the place of the old one, and the API keeps its id, deployments and stages."""
     from ministack.services import apigateway_v1 as rest
 

@@ -190,7 +190,8 @@ def not_found(machine: Machine, name: str) -> ServiceError:
 
 def _role(config: dict[str, Any]) -> str:
     """Return the role that an endpoint of a configuration has: that of its first model."""
-    return config["_Models"][config["ProductionVariants"][0]["ModelName"]]["ExecutionRoleArn"]
+    role: str = config["_Models"][config["ProductionVariants"][0]["ModelName"]]["ExecutionRoleArn"]
+    return role
 
 
 def _capture_summary(config: dict[str, Any] | None) -> dict[str, Any] | None:

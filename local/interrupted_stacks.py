@@ -122,7 +122,8 @@ def _expected(machine: Machine, kind: str, logical_id: str, properties: dict[str
     if kind in TYPES:
         if TYPES[kind].named_by_members:
             return TYPES[kind].joined(properties)
-        return properties.get(TYPES[kind].name) or _physical_name(stack, logical_id, max_len=63).lower()
+        bucket: str = properties.get(TYPES[kind].name) or _physical_name(stack, logical_id, max_len=63).lower()
+        return bucket
     topic = machine.arn("sns", properties["TopicName"]) if "TopicName" in properties else None
     return topic or properties.get("BucketName") or f"{stack}-{logical_id}"
 
@@ -158,7 +159,8 @@ async def _finish(machine: Machine, stack: dict[str, Any]) -> None:
     try:
         act_for(machine, name)
         if stack["StackStatus"] == "DELETE_IN_PROGRESS":
-            return await stacks._delete_stack_async(name, stack_id)
+            await stacks._delete_stack_async(name, stack_id)
+            return
         if operation is None:
             raise InterruptedOperationError(WORDS)
         values, more = operation["values"], operation["more"]
@@ -166,7 +168,8 @@ async def _finish(machine: Machine, stack: dict[str, Any]) -> None:
         stack["_disable_validation"] = True  # it would take the stack's own new bucket for another's
         again = stacks._deploy_stack_async(name, stack_id, *values, **more)
         if more.get("is_update") or values[NO_ROLLBACK]:
-            return await again
+            await again
+            return
         await stacks._create_then_delete_on_failure(name, stack_id, again)
     except (AccessDeniedError, InterruptedOperationError) as error:
         _fail(stack, str(error))

@@ -56,7 +56,8 @@ class TrainingJob(Job):
     @property
     def _checkpoints(self) -> Path:
         path = self.request["CheckpointConfig"].get("LocalPath", "/opt/ml/checkpoints")
-        return self.base / path.removeprefix("/opt/ml/")
+        found: Path = self.base / path.removeprefix("/opt/ml/")
+        return found
 
     def upload(self) -> None:
         """Write model.tar.gz (plain files where no compression is asked for) and, if there is output, output.tar.gz."""
@@ -95,7 +96,8 @@ class ProcessingJob(Job):
     volume_key = "ProcessingResources.ClusterConfig.VolumeKmsKeyId"
 
     def _folder(self, local_path: str) -> Path:
-        return self.base / local_path.removeprefix("/opt/ml/")
+        found: Path = self.base / local_path.removeprefix("/opt/ml/")
+        return found
 
     def download(self) -> None:
         """Write the two configuration files and the inputs."""
@@ -132,7 +134,8 @@ class ProcessingJob(Job):
 
     @property
     def _outputs(self) -> list[dict[str, Any]]:
-        return self.request.get("ProcessingOutputConfig", {}).get("Outputs", [])
+        found: list[dict[str, Any]] = self.request.get("ProcessingOutputConfig", {}).get("Outputs", [])
+        return found
 
     def upload(self) -> None:
         """Write the outputs."""
@@ -155,7 +158,8 @@ class TransformJob(Job):
     @property
     def role(self) -> str:
         """The model's role: a transform job has none of its own."""
-        return self.request["_Model"]["ExecutionRoleArn"]
+        role: str = self.request["_Model"]["ExecutionRoleArn"]
+        return role
 
     def download(self) -> None:
         """List the inputs: each is read when its turn comes."""
@@ -163,7 +167,8 @@ class TransformJob(Job):
 
     @property
     def _source(self) -> dict[str, Any]:
-        return self.request["TransformInput"]
+        given: dict[str, Any] = self.request["TransformInput"]
+        return given
 
     def execute(self) -> str:
         """Serve, feed, and stop serving."""
@@ -207,7 +212,8 @@ class TransformJob(Job):
 
     @property
     def _maximum(self) -> int:
-        return self.request.get("MaxPayloadInMB", 6)
+        megabytes: int = self.request.get("MaxPayloadInMB", 6)
+        return megabytes
 
     def _transform(self, instance: Instance, key: str, relative: str) -> None:
         bucket = self._source["DataSource"]["S3DataSource"]["S3Uri"].removeprefix("s3://").partition("/")[0]

@@ -62,7 +62,8 @@ class Job:
     @property
     def role(self) -> str:
         """The role whose rights the job has."""
-        return self.request["RoleArn"]
+        role: str = self.request["RoleArn"]
+        return role
 
     def download(self) -> None:
         """Put the job's data and configuration below ``self.base``."""
@@ -160,7 +161,8 @@ class Job:
     @property
     def limit(self) -> int:
         """The wall seconds that the work may take."""
-        return (self.request.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds", DAY)
+        seconds: int = (self.request.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds", DAY)
+        return seconds
 
     def watch(self, child: Child, done: threading.Event | None = None) -> str:
         """Follow a process until it ends or ``done``; stop it when asked to or out of time."""

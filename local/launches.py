@@ -127,7 +127,8 @@ class Launches:
 def _known_stack(client: BaseClient, product: dict[str, Any]) -> str:
     if "StackId" not in product:
         raise ServiceError("InternalFailure", "the local AWS was stopped before the stack existed. Try again.")
-    return product["StackId"]
+    stack: str = product["StackId"]
+    return stack
 
 
 def first_failure(client: BaseClient, stack: str) -> str:

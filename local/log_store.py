@@ -91,7 +91,8 @@ def _state(logs: Any) -> dict[str, Any]:
 
 
 def _stream(groups: dict[str, dict[str, Any]], group: str, stream: str) -> dict[str, Any] | None:
-    return groups.get(group, {}).get("streams", {}).get(stream)
+    records: dict[str, Any] | None = groups.get(group, {}).get("streams", {}).get(stream)
+    return records
 
 
 def _lines(groups: dict[str, dict[str, Any]]) -> Iterator[list[Any]]:

@@ -10,7 +10,7 @@ import copy
 import functools
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from local.journal import Journal
@@ -80,7 +80,8 @@ class Metrics:
         with self._lock:
             if not self._cloudwatch._metrics.contains_scoped(*scope, key):
                 self._cloudwatch._metrics.set_scoped(*scope, key, [])
-            return self._cloudwatch._metrics.get_scoped(*scope, key)
+            points: list[dict[str, Any]] = self._cloudwatch._metrics.get_scoped(*scope, key)
+            return points
 
     def _store(self, inner: Any, namespace: str, name: str, dimensions: dict[str, Any], *datum: Any) -> None:
         """Keep what PutMetricData brings; it is saved before the request is answered."""
@@ -112,11 +113,12 @@ class Metrics:
                     metrics.pop_scoped(*scope, key)
             if changed:
                 self._open = {}  # what is open is saved with all else
-                self._journal.rewrite(_line(*key[:2], point) for key, points in metrics.items_scoped(*scope)
+                self._journal.rewrite(_line(key[0], key[1], point) for key, points in metrics.items_scoped(*scope)
                                       for point in points)
 
     def _coarser(self, points: list[dict[str, Any]], now: float) -> list[dict[str, Any]]:
-        scaled, kept = self._machine.clock.scaled, {}
+        scaled = self._machine.clock.scaled
+        kept: dict[Any, dict[str, Any]] = {}
         for point in points:
             age = now - point["Timestamp"]
             length = next((scaled(length) for older, length in LEVELS if age > scaled(older)), 0.0)
@@ -154,12 +156,12 @@ def _add(point: dict[str, Any], value: float, times: float = 1.0) -> None:
 def _together(cloudwatch: Any, one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """Return two points as one: statistics exact, values rounded; without values where one has none."""
     parts = [cloudwatch._point_stats(point) for point in (one, other)]
-    values: dict[float, float] | None = {}
+    values: dict[float, float] = {}
     for value, times in (pair for point in (one, other) for pair in _values(point)):
         rounded = float(f"{value:.{DIGITS}g}")
         values[rounded] = values.get(rounded, 0.0) + times
-    values = None if any("_stat" in point and point.get("_values") is None for point in (one, other)) else values
-    return {"Timestamp": one["Timestamp"], "Unit": one["Unit"], "Dimensions": one["Dimensions"], "_values": values, "_stat": {
+    known = not any("_stat" in point and point.get("_values") is None for point in (one, other))
+    return {"Timestamp": one["Timestamp"], "Unit": one["Unit"], "Dimensions": one["Dimensions"], "_values": values if known else None, "_stat": {
         "SampleCount": sum(part[0] for part in parts), "Sum": sum(part[1] for part in parts),
         "Minimum": min(part[2] for part in parts), "Maximum": max(part[3] for part in parts)}}
 
@@ -172,7 +174,7 @@ def _values(point: dict[str, Any]) -> Iterator[tuple[float, float]]:
         yield point["Value"], point.get("Count", 1.0)
 
 
-def _samples(inner: Any, points: list[dict[str, Any]]) -> list[tuple[float, float]] | None:
+def _samples(inner: Callable[..., list[tuple[float, float]] | None], points: list[dict[str, Any]]) -> list[tuple[float, float]] | None:
     """Return the samples of a percentile: the values of our points, and what ministack makes of the others."""
     return inner([each for point in points for each in (
         [{"Value": value, "Count": times} for value, times in _values(point)] if point.get("_values") else [point])])

@@ -42,7 +42,8 @@ class MonitoringJob(ProcessingJob):
 
     def window(self) -> Window | None:
         """Return from when to when its captures came."""
-        return tuple(self.request["_Window"])  # type: ignore[return-value]
+        start, end = self.request["_Window"]
+        return start, end
 
     def execute(self) -> str:
         """Run the image, or the program that stands in for AWS's."""
@@ -109,7 +110,8 @@ class Monitoring:
         """Return a schedule's job definition in the form that it has inside a schedule."""
         if config.get("MonitoringType", "DataQuality") != "DataQuality":
             raise UnsupportedError(f"monitoring of type {config['MonitoringType']}")
-        if own := config.get("MonitoringJobDefinition"):
+        own: dict[str, Any] | None = config.get("MonitoringJobDefinition")
+        if own:
             return own
         return inner(self._definitions.get(config.get("MonitoringJobDefinitionName") or ""))
 
@@ -259,7 +261,8 @@ def endpoint_input(definition: dict[str, Any]) -> dict[str, Any]:
     [source] = definition["MonitoringInputs"]
     if "EndpointInput" not in source:
         raise UnsupportedError("monitoring of batch transform jobs")
-    return source["EndpointInput"]
+    given: dict[str, Any] = source["EndpointInput"]
+    return given
 
 
 def check_definition(definition: dict[str, Any]) -> None:

@@ -162,7 +162,8 @@ class Action:
         """Return bucket and key of an input artifact."""
         if artifact not in self.inputs:
             raise ActionError(f"Artifact {artifact} is not an input artifact of {self.name}", "ConfigurationError")
-        return self.execution["artifacts"][artifact]
+        place: dict[str, str] = self.execution["artifacts"][artifact]
+        return place
 
     def file(self, path: str) -> bytes:
         """Return the file that ``Artifact::path`` names."""

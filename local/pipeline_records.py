@@ -44,7 +44,8 @@ class Records:
     def declaration(self, execution: dict[str, Any]) -> dict[str, Any]:
         """Return the pipeline as it was when the execution started."""
         versions = self.pipelines[execution["pipelineName"]]["declarations"]
-        return versions[execution["pipelineVersion"] - 1]
+        structure: dict[str, Any] = versions[execution["pipelineVersion"] - 1]
+        return structure
 
     def actions_of(self, execution_id: str) -> list[dict[str, Any]]:
         """Return the action executions of an execution, oldest first."""
@@ -54,7 +55,8 @@ class Records:
 
     def stage(self, execution: dict[str, Any], stage: str) -> dict[str, Any]:
         """Return the pipeline's own record of a stage: who is inside, who waits, who was last, the transition."""
-        return self.pipelines[execution["pipelineName"]]["stages"].get(stage, {})
+        state: dict[str, Any] = self.pipelines[execution["pipelineName"]]["stages"].get(stage, {})
+        return state
 
     def wait_at(self, execution_id: str, stage: str) -> None:
         """Let an execution wait before a stage; of two that wait the newer one stays (SUPERSEDED mode)."""

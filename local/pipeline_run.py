@@ -114,7 +114,8 @@ class Run:
                 return None
             execution = records.executions[self._id]
             if begun := execution["stages"][stage]["actions"].get(action["name"]):
-                return records.actions[begun]
+                record: dict[str, Any] | None = records.actions[begun]
+                return record
             record = new_record(execution, stage, action, action.get("roleArn", self._pipeline["roleArn"]),
                                 records.machine.region, records.machine.clock.now())
             records.actions[record["actionExecutionId"]] = record

@@ -25,7 +25,8 @@ def deploy(action: Action) -> dict[str, str]:
 def find(stacks: BaseClient, name: str) -> dict[str, Any] | None:
     """Return a stack, None where there is none."""
     try:
-        return stacks.describe_stacks(StackName=name)["Stacks"][0]
+        stack: dict[str, Any] | None = stacks.describe_stacks(StackName=name)["Stacks"][0]
+        return stack
     except ClientError as error:
         if "does not exist" in error.response["Error"].get("Message", ""):
             return None
@@ -182,7 +183,8 @@ def _template(action: Action) -> dict[str, str]:
 
 def _json(action: Action, path: str) -> dict[str, Any]:
     try:
-        return json.loads(action.file(path))
+        document: dict[str, Any] = json.loads(action.file(path))
+        return document
     except ValueError as error:
         raise ActionError(f"{path} is not valid JSON: {error}", "ConfigurationError") from error
 

@@ -84,7 +84,9 @@ class Processes:
             if isinstance(log, Path):
                 output.close()
         self._table[str(popen.pid)] = {"name": name, "started": start_time(popen.pid)}
-        with suppress(BrokenPipeError), popen.stdin as gate:
+        gate = popen.stdin
+        assert gate is not None  # a pipe, as it was asked for
+        with suppress(BrokenPipeError), gate:
             gate.write(b"\n")
         child = Child(popen, self._table)
         self._children = {pid: other for pid, other in self._children.items() if other.poll() is None}

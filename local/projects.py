@@ -43,10 +43,11 @@ class Projects:
             artifact = details.get("ProvisioningArtifactId") or catalog.describe_product(
                 Id=details["ProductId"])["ProvisioningArtifacts"][-1]["Id"]
             path = {"PathId": details["PathId"]} if details.get("PathId") else {}
-            return catalog.provision_product(
+            product: dict[str, Any] = catalog.provision_product(
                 ProductId=details["ProductId"], ProvisioningArtifactId=artifact, ProvisionToken=project, **path,
                 ProvisionedProductName=f"{name}-{project}", ProvisioningParameters=parameters,
                 Tags=[*tags, *request.get("Tags", [])])
+            return product
 
         self._begin(name, "Create", provision)
         return document
@@ -125,4 +126,5 @@ class Projects:
 
 
 def _product(document: dict[str, Any]) -> str:
-    return document.get("ServiceCatalogProvisionedProductDetails", {}).get("ProvisionedProductId", "")
+    product: str = document.get("ServiceCatalogProvisionedProductDetails", {}).get("ProvisionedProductId", "")
+    return product

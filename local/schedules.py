@@ -151,7 +151,8 @@ def next_time(clock: Clock, expression: str, start: float, timezone: str, now: f
         return moment if moment > now else None
     if interval := eventbridge._parse_rate_seconds(expression):
         length = interval / speed
-        return start + ((now - start) // length + 1) * length
+        due: float | None = start + ((now - start) // length + 1) * length
+        return due
     calendar = start + (now - start) * speed + 1.0  # a second later, so that what has just fired is past
     fields = eventbridge._parse_cron_fields(expression)
     occurrence = eventbridge._cron_next_fire(fields, datetime.fromtimestamp(calendar, zone)) if fields else None

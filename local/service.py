@@ -100,7 +100,8 @@ class Service:
     @cached_property
     def _pages(self) -> dict[str, dict[str, Any]]:
         loader = self.machine.botocore.get_component("data_loader")
-        return loader.load_service_model(self.service_name, "paginators-1")["pagination"]
+        pages: dict[str, dict[str, Any]] = loader.load_service_model(self.service_name, "paginators-1")["pagination"]
+        return pages
 
     @property
     def namespace(self) -> str:

@@ -93,7 +93,7 @@ def _seed_repository(machine: Machine, name: str, properties: dict[str, Any]) ->
 
 def _changed_group(properties: dict[str, Any]) -> dict[str, Any]:
     """Return what UpdateDeploymentGroup takes; what a template no longer sets is emptied."""
-    empty = {"AlarmConfiguration": {}, "AutoRollbackConfiguration": {}, "TriggerConfigurations": []}
+    empty: dict[str, Any] = {"AlarmConfiguration": {}, "AutoRollbackConfiguration": {}, "TriggerConfigurations": []}
     return empty | {key: value for key, value in properties.items() if key not in ("DeploymentGroupName", "Tags")}
 
 
@@ -329,11 +329,13 @@ class Provisioner:
         return self.client.meta.service_model.operation_model(operation).input_shape
 
     def _request(self, operation: str, properties: dict[str, Any]) -> dict[str, Any]:
-        return convert(self._shape(operation), properties, operation)
+        converted: dict[str, Any] = convert(self._shape(operation), properties, operation)
+        return converted
 
     def _call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         try:
-            return getattr(self.client, xform_name(operation))(**request)
+            answer: dict[str, Any] = getattr(self.client, xform_name(operation))(**request)
+            return answer
         except ClientError as error:
             raise ResourceError(f"{error.response['Error']['Message']} (Service: {self.kind.service}; "
                                 f"Error Code: {error.response['Error']['Code']})") from error

@@ -26,7 +26,8 @@ class Table(MutableMapping[str, dict[str, Any]]):
         self._rows: dict[str, str] = dict(store.rows(name))
 
     def __getitem__(self, key: str) -> dict[str, Any]:
-        return json.loads(self._rows[key])
+        document: dict[str, Any] = json.loads(self._rows[key])
+        return document
 
     def __setitem__(self, key: str, document: dict[str, Any]) -> None:
         text = json.dumps(document)

@@ -69,7 +69,7 @@ def _dimensions(resource: str) -> dict[str, str]:
 
 def wanted(states: tuple[str, str], tracking: dict[str, Any], value: float, count: int) -> int | None:
     """Return how many instances a policy wants, by its alarms' states (high, low); None where it leaves them alone."""
-    needed = math.ceil(count * value / tracking["TargetValue"])
+    needed: int = math.ceil(count * value / tracking["TargetValue"])
     if states[0] == "ALARM" and needed > count:
         return needed
     if states[1] == "ALARM" and needed < count and not tracking.get("DisableScaleIn"):

@@ -51,7 +51,8 @@ class Transfer:
     def read(self, uri: str) -> bytes:
         """Return an object's content."""
         bucket, key = split(uri)
-        return self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
+        content: bytes = self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return content
 
     def fetch(self, uri: str, path: Path) -> None:
         """Save an object as a file."""

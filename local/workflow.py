@@ -116,7 +116,8 @@ def _call(machine: Machine, credentials: Credentials, service: str, operation: s
     except ParamValidationError as error:
         raise _ExecutionError("States.Runtime", str(error)) from error
     answer.pop("ResponseMetadata", None)
-    return json.loads(json.dumps(answer, default=_plain))
+    plain: dict[str, Any] = json.loads(json.dumps(answer, default=_plain))
+    return plain
 
 
 def _sagemaker_name(service: str, name: str) -> str:

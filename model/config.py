@@ -46,7 +46,7 @@ def checked(config: Any, schema: dict[str, Any], source: str) -> dict[str, Any]:
     errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda error: list(map(str, error.path)))
     if errors:
         raise BuildError("\n".join(f"{source}: {refusal(error)}" for error in errors))
-    complete = with_defaults(config, schema)
+    complete: dict[str, Any] = with_defaults(config, schema)
     for problem in contradictions(complete):
         raise BuildError(f"{source}: {problem}")
     return complete
@@ -66,24 +66,30 @@ def refusal(error: ValidationError) -> str:
     """Return one line: the field, its value, what is allowed there."""
     field = ".".join(map(str, error.absolute_path)) or "the file"
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
-        known = error.schema.get("properties", {})
+        known = _schema(error).get("properties", {})
         unknown = ", ".join(sorted(set(map(str, error.instance)) - set(known)))
         return f"{field} has the unknown field {unknown}; allowed: {', '.join(known)}"
-    if error.validator == "required":
-        missing = [name for name in error.validator_value if name not in error.instance]
+    if error.validator == "required" and isinstance(error.instance, dict):
+        missing = [name for name in _schema(error)["required"] if name not in error.instance]
         return f"{field} lacks {', '.join(missing)}"
     return f"{field} is {json.dumps(error.instance, default=str)}; allowed: {allowed(error)}"
 
 
 def allowed(error: ValidationError) -> str:
     """Return what the schema allows where it refused."""
+    schema = _schema(error)
     if error.validator == "enum":
-        return ", ".join(map(str, error.validator_value))
-    if "description" in error.schema:
-        return str(error.schema["description"])
-    if "properties" in error.schema:
-        return f"the fields {', '.join(error.schema['properties'])}"
+        return ", ".join(map(str, schema["enum"]))
+    if "description" in schema:
+        return str(schema["description"])
+    if "properties" in schema:
+        return f"the fields {', '.join(schema['properties'])}"
     return error.message
+
+
+def _schema(error: ValidationError) -> dict[str, Any]:
+    schema: Any = error.schema
+    return dict(schema)
 
 
 def with_defaults(value: Any, schema: dict[str, Any]) -> Any:
@@ -157,7 +163,8 @@ def unguardable(release: dict[str, Any]) -> Iterator[str]:
 def guard_minutes(release: dict[str, Any]) -> int:
     """Return how long a guarded update waits after each step: SageMaker has one time for all, the last one's watch included."""
     minutes: int = 0 if release["guard"] == "all_at_once" else release["minutes"]
-    return max(minutes, release["watch_minutes"])
+    longest: int = max(minutes, release["watch_minutes"])
+    return longest
 
 
 def possible(metric: str, threshold: float) -> bool:

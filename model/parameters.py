@@ -11,7 +11,7 @@ from model.settings import Settings
 from model.workflow_input import run_tags, tag_list, tags, volume_key
 
 STAGES = {"dev": "d", "prd": "p"}
-PREDEFINED = {  # CodeDeploy's own configurations, by strategy, or by strategy, percent and minutes
+PREDEFINED: dict[str | tuple[str, int, int], str] = {  # CodeDeploy's own configurations, by strategy, or by strategy, percent and minutes
     "all_at_once": "AllAtOnce",
     "endpoint": "AllAtOnce",  # the endpoint moves the traffic; a new version of the function asks the same one
     **{("canary", 10, minutes): f"Canary10Percent{minutes}Minutes" for minutes in (5, 10, 15, 30)},

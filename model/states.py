@@ -24,7 +24,7 @@ __all__ = ["Catch", "Chain", "Choice", "ChoiceRule", "CausedFail", "Graph", "Ret
            "image_uris"]
 
 
-class CausedFail(Fail):
+class CausedFail(Fail):  # type: ignore[misc] # stepfunctions has no types
     """A Fail state whose cause comes from its input."""
 
     def __init__(self, state_id: str, cause_path: str) -> None:
@@ -33,10 +33,11 @@ class CausedFail(Fail):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the state with CausePath."""
-        return super().to_dict() | {"CausePath": self.cause_path}
+        state: dict[str, Any] = super().to_dict() | {"CausePath": self.cause_path}
+        return state
 
 
-class SelectingTask(Task):
+class SelectingTask(Task):  # type: ignore[misc] # stepfunctions has no types
     """A Task that keeps only the named parts of its result; without any it drops the result."""
 
     def __init__(self, state_id: str, kept: dict[str, str], **fields: Any) -> None:
@@ -45,10 +46,11 @@ class SelectingTask(Task):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the state with ResultSelector."""
-        return super().to_dict() | ({"ResultSelector": self.kept} if self.kept else {})
+        state: dict[str, Any] = super().to_dict() | ({"ResultSelector": self.kept} if self.kept else {})
+        return state
 
 
-class SelectingParallel(Parallel):
+class SelectingParallel(Parallel):  # type: ignore[misc] # stepfunctions has no types
     """A Parallel whose output is made of named parts of its branches' outputs."""
 
     def __init__(self, state_id: str, kept: dict[str, str]) -> None:
@@ -57,4 +59,5 @@ class SelectingParallel(Parallel):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the state with ResultSelector."""
-        return super().to_dict() | {"ResultSelector": self.kept}
+        state: dict[str, Any] = super().to_dict() | {"ResultSelector": self.kept}
+        return state

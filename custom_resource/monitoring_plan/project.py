@@ -27,8 +27,8 @@ def client(service: str) -> Any:
 
 def settings() -> Project:
     """Return what the stack says."""
-    given = [setting(name) for name in ("NAME_PREFIX", "RUN_ID", "ENDPOINT_NAME", "BUCKET", "STATE_MACHINE_ARN")]
-    return Project(*given, tags=json.loads(setting("TAGS")), cluster=cluster(), longest_seconds=int(setting("MAX_RUNTIME_SECONDS")))
+    return Project(setting("NAME_PREFIX"), setting("RUN_ID"), setting("ENDPOINT_NAME"), setting("BUCKET"), setting("STATE_MACHINE_ARN"),
+                   tags=json.loads(setting("TAGS")), cluster=cluster(), longest_seconds=int(setting("MAX_RUNTIME_SECONDS")))
 
 
 def cluster() -> dict[str, Any]:

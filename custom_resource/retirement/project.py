@@ -68,7 +68,8 @@ def _record(name: str) -> dict[str, Any]:
 def watched(prefix: str) -> str:
     """Return the run whose endpoint is watched for drift; blank before the first release."""
     given = {item["ParameterKey"]: item["ParameterValue"] for item in _record(f"{prefix}-monitoring").get("Parameters", [])}
-    return given.get("RunId", "")
+    run: str = given.get("RunId", "")
+    return run
 
 
 def records(prefix: str, stacks: list[Stack]) -> Records:

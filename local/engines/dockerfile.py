@@ -258,4 +258,5 @@ def _check_variables(value: str) -> None:
 
 def _expanded(value: str, env: dict[str, str]) -> Iterator[str]:
     _check_variables(value)
-    return WordSplitter(value, args={}, envs=env).split()
+    words: Iterator[str] = WordSplitter(value, args={}, envs=env).split()
+    return words

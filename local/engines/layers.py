@@ -42,9 +42,9 @@ class Layers:
         self._machine, self._ecr = machine, ecr
         self._secret = secrets.token_bytes(32)
 
-    def repaired(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+    def repaired(self, name: str, original: Callable[..., Response]) -> Callable[..., Any]:
         """Return the repaired call: our method of that name, given the data and what ministack answers."""
-        method = getattr(self, name)
+        method: Callable[..., Response] = getattr(self, name)
         if name == "handle_registry_request":
             return method
 
@@ -54,25 +54,27 @@ class Layers:
             try:
                 return method(data, data["repositoryName"], original)
             except LayerError as error:
-                return self._ecr.error_response_json(*error.args, 400)
+                refusal: Response = self._ecr.error_response_json(*error.args, 400)
+                return refusal
         return call
 
     def _blobs(self, repository: str) -> dict[str, bytes]:
-        return self._ecr._layer_blobs.setdefault(repository, {})
+        blobs: dict[str, bytes] = self._ecr._layer_blobs.setdefault(repository, {})
+        return blobs
 
     def _upload(self, data: dict[str, Any], repository: str) -> bytearray:
-        upload = self._ecr._uploads.setdefault(repository, {}).get(data["uploadId"])
+        upload: bytearray | None = self._ecr._uploads.setdefault(repository, {}).get(data["uploadId"])
         if upload is None:
             raise LayerError("UploadNotFoundException", f"The upload '{data['uploadId']}' does not exist")
         return upload
 
-    def _initiate_layer_upload(self, data: dict[str, Any], repository: str, original: Callable[..., Any]) -> Response:
+    def _initiate_layer_upload(self, data: dict[str, Any], repository: str, original: Callable[..., Response]) -> Response:
         response = original(data)
         upload = json.loads(response[2])["uploadId"]
         self._ecr._uploads.setdefault(repository, {})[upload] = bytearray()
         return response
 
-    def _upload_layer_part(self, data: dict[str, Any], repository: str, original: Callable[..., Any]) -> Response:
+    def _upload_layer_part(self, data: dict[str, Any], repository: str, original: Callable[..., Response]) -> Response:
         upload = self._upload(data, repository)
         part = base64.b64decode(data["layerPartBlob"])
         if data["partFirstByte"] != len(upload) or data["partLastByte"] != len(upload) + len(part) - 1:
@@ -80,7 +82,7 @@ class Layers:
         upload += part
         return _with(original(data), lastByteReceived=len(upload) - 1)
 
-    def _complete_layer_upload(self, data: dict[str, Any], repository: str, original: Callable[..., Any]) -> Response:
+    def _complete_layer_upload(self, data: dict[str, Any], repository: str, original: Callable[..., Response]) -> Response:
         content = bytes(self._upload(data, repository))
         digest = digest_of(content)
         if data["layerDigests"] != [digest]:
@@ -91,21 +93,21 @@ class Layers:
         self._blobs(repository)[digest] = content
         return original(data)
 
-    def _batch_check_layer_availability(self, data: dict[str, Any], repository: str, original: Callable[..., Any]) -> Response:
+    def _batch_check_layer_availability(self, data: dict[str, Any], repository: str, original: Callable[..., Response]) -> Response:
         blobs = self._blobs(repository)
         return _with(original(data), layers=[
             {"layerDigest": digest, "layerAvailability": "AVAILABLE", "layerSize": len(blobs[digest])}
             if digest in blobs else {"layerDigest": digest, "layerAvailability": "UNAVAILABLE", "layerSize": 0}
             for digest in data["layerDigests"]])
 
-    def _get_download_url_for_layer(self, data: dict[str, Any], repository: str, original: Callable[..., Any]) -> Response:
+    def _get_download_url_for_layer(self, data: dict[str, Any], repository: str, original: Callable[..., Response]) -> Response:
         digest = data["layerDigest"]
         if digest not in self._blobs(repository):
             raise LayerError("LayersNotFoundException", f"The layer {digest} does not exist in '{repository}'")
         path = f"/v2/{repository}/blobs/{digest}"
         return _with(original(data), downloadUrl=f"{self._machine.endpoint_url}{path}?signature={self._sign(path)}")
 
-    def _put_image(self, data: dict[str, Any], repository: str, original: Callable[..., Any]) -> Response:
+    def _put_image(self, data: dict[str, Any], repository: str, original: Callable[..., Response]) -> Response:
         manifest, tag = data["imageManifest"], data.get("imageTag")
         digest = self._ecr._image_digest(manifest)
         if data.get("imageDigest", digest) != digest:
@@ -118,7 +120,7 @@ class Layers:
             raise LayerError("ImageAlreadyExistsException", f"The image {digest} with the tag '{tag}' already exists")
         return original(data)
 
-    def _describe_images(self, data: dict[str, Any], repository: str, original: Callable[..., Any]) -> Response:
+    def _describe_images(self, data: dict[str, Any], repository: str, original: Callable[..., Response]) -> Response:
         for image_id in data.get("imageIds") or []:
             if self._ecr._find_image(repository, image_id) is None:
                 raise LayerError("ImageNotFoundException", f"The image with imageId {json.dumps(image_id)} does not"
@@ -130,10 +132,12 @@ class Layers:
         """Serve a layer at its signed URL, and nothing else."""
         signature = self._ecr._query_first(query_params, "signature") or ""
         if method != "GET" or not hmac.compare_digest(signature.encode(), self._sign(path).encode()):
-            return self._ecr._registry_error(401, "UNAUTHORIZED", "this machine's images are pushed and pulled by"
-                                             " its own docker front; see local/README.md")
+            refusal: Response = self._ecr._registry_error(401, "UNAUTHORIZED", "this machine's images are pushed and pulled by"
+                                                          " its own docker front; see local/README.md")
+            return refusal
         repository, digest = path.removeprefix("/v2/").split("/blobs/")
-        return self._ecr._v2_get_blob(repository, digest)
+        blob: Response = self._ecr._v2_get_blob(repository, digest)
+        return blob
 
     def _sign(self, path: str) -> str:
         return hmac.new(self._secret, path.encode(), "sha256").hexdigest()

@@ -90,7 +90,7 @@ class Pulled:
         """Return a blob of the manifest; raises ImageError when it is not what the manifest says."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(self.urls[descriptor["digest"]], timeout=60) as response:
-            content = response.read()
+            content: bytes = response.read()
         if digest_of(content) != descriptor["digest"]:
             raise ImageError(f"{descriptor['digest']} of image {self.digest} is damaged. Push the image again.")
         return content
@@ -117,7 +117,8 @@ def _manifest(ecr: BaseClient, reference: Reference, uri: str) -> bytes:
         raise ImageNotFoundError(f"Requested image {uri} not found: {error.response['Error']['Message']}") from error
     if not answer["images"]:
         raise ImageNotFoundError(f"Requested image {uri} not found.")
-    return answer["images"][0]["imageManifest"].encode()
+    manifest: bytes = answer["images"][0]["imageManifest"].encode()
+    return manifest
 
 
 def password(ecr: BaseClient) -> str:

@@ -139,7 +139,7 @@ class CodeCommit(Service):
     # Tags
 
     def _tagged(self, request: dict[str, Any]) -> str:
-        name = request["resourceArn"].rpartition(":")[2]
+        name: str = request["resourceArn"].rpartition(":")[2]
         repository(self.machine, name)
         return name
 

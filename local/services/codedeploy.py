@@ -44,7 +44,8 @@ class CodeDeploy(Service):
     def resource_arn(self, operation: str, request: dict[str, Any]) -> str:
         """Return the ARN of the application, group or configuration that an operation is about."""
         if "ResourceArn" in request:
-            return request["ResourceArn"]
+            arn: str = request["ResourceArn"]
+            return arn
         document = self.deployments.table.get(request.get("deploymentId", ""), {}) | request
         application = document.get("applicationName")
         group = document.get("currentDeploymentGroupName") or document.get("deploymentGroupName")

@@ -33,7 +33,8 @@ class CodePipeline(Service):
     def resource_arn(self, operation: str, request: dict[str, Any]) -> str:
         """Return the ARN of the pipeline, stage or action that an operation is about."""
         if "resourceArn" in request:
-            return request["resourceArn"]
+            arn: str = request["resourceArn"]
+            return arn
         name = request.get("name") or request.get("pipelineName") or value_at(request, "pipeline.name") or "*"
         return self.machine.arn("codepipeline", "/".join(
             [name, *(request[key] for key in ("stageName", "actionName") if key in request)]))
@@ -342,7 +343,7 @@ class CodePipeline(Service):
     # Tags
 
     def _tagged(self, request: dict[str, Any]) -> str:
-        name = request["resourceArn"].split(":", 5)[5].split("/")[0]
+        name: str = request["resourceArn"].split(":", 5)[5].split("/")[0]
         if name not in self.records.pipelines:
             raise ServiceError("ResourceNotFoundException", f"{request['resourceArn']} does not exist")
         return name

@@ -54,6 +54,7 @@ class SageMakerRuntime(Service):
                        "SessionId"):
             if member in request:
                 raise UnsupportedError(f"InvokeEndpoint with {member}")
+        assert self.machine.hosting is not None  # SageMaker's setup sets it
         endpoint = self.machine.hosting.serving(request["EndpointName"])
         event = {name: value for name, value in (("inferenceId", request.get("InferenceId")), (
             "customAttributes", [request["CustomAttributes"]] if "CustomAttributes" in request else None)) if value}

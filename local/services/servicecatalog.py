@@ -218,7 +218,8 @@ class ServiceCatalog(Service):
         found = [artifact for artifact in product["artifacts"] if wanted in (None, artifact["Id"], artifact["Name"])]
         if not found:
             raise ServiceError("ResourceNotFoundException", f"ProvisioningArtifact {wanted} not found.")
-        return found[-1]
+        latest: dict[str, Any] = found[-1]
+        return latest
 
     def list_provisioning_artifacts(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         return {"ProvisioningArtifactDetails": self._product(request, "ProductId")["artifacts"]}
@@ -316,7 +317,8 @@ class ServiceCatalog(Service):
 
     def _parameters(self, artifact: dict[str, Any]) -> list[dict[str, Any]]:
         summary = self.machine.client("cloudformation").get_template_summary(TemplateURL=self._local(artifact))
-        return summary.get("Parameters", [])
+        parameters: list[dict[str, Any]] = summary.get("Parameters", [])
+        return parameters
 
     def _local(self, artifact: dict[str, Any]) -> str:
         """Return the address of a version's template on this machine."""
@@ -375,7 +377,8 @@ class ServiceCatalog(Service):
         def delete(client: BaseClient, pp: dict[str, Any]) -> str:
             if "StackId" in pp:  # else no stack was ever made
                 client.delete_stack(StackName=pp["StackId"])
-            return pp.get("StackId", "")
+            stack: str = pp.get("StackId", "")
+            return stack
 
         return {"RecordDetail": self._launches.begin(pp["Id"], "TERMINATE_PROVISIONED_PRODUCT", delete)}
 
