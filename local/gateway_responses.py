@@ -33,7 +33,7 @@ FAILURES: dict[int, tuple[str, str, int | None]] = {
 # x-amzn-ErrorType where ministack knows none.
 ERROR_TYPES = {
     "INTEGRATION_FAILURE": "InternalServerErrorException", "INTEGRATION_TIMEOUT": "InternalServerErrorException",
-    "INVALID_API_KEY": "ForbiddenException", "QUOTA_EXCEEDED": "LimitExceededException",
+    "INVALID_API_KEY": "ForbiddenException", "QUOTA_EXCEEDED": "LimitExceededException",  # pragma: allowlist secret - errors' names
     "REQUEST_TOO_LARGE": "RequestTooLargeException"}
 # The request in hand, as ministack's gateway responses see it.
 _request: ContextVar[dict[str, Any]] = ContextVar("gateway_request")

@@ -1,42 +1,87 @@
 #!/usr/bin/env bash
-# Checks templates, scripts and the tree without running anything: each step with its time, a failing finding in full.
-# Usage: scripts/check.sh      PYTHON names the python that has requirements/test.txt
+# Checks code, templates, scripts and the tree without running anything: each step with its time, then the failing findings in full.
+# Usage: scripts/check.sh [--full] [WORD...]      --full adds what needs npm or root; with words, only steps whose names hold one of them
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
-[ $# -eq 0 ] || { echo "usage: scripts/check.sh" >&2; exit 2; }
-python=${PYTHON:-.venv/bin/python}
-if ! "$python" -c 'import cfnlint, samtranslator, pytest' 2> /dev/null; then
-  echo "check: $python lacks cfn-lint, aws-sam-translator or pytest. Run bash scripts/test.sh, or install requirements/test.txt." >&2
-  exit 1
-fi
-PATH=$(dirname "$("$python" -c 'import sys; print(sys.executable)')"):$PATH
+full=0
+# shellcheck disable=SC2034 # for steps that need npm or root
+if [ "${1:-}" = "--full" ]; then full=1; shift; fi
+words=("$@")
+
+bash scripts/setup.sh 2> /dev/null || bash scripts/setup.sh || exit 1
+# shellcheck source=scripts/environment.sh
+. scripts/environment.sh
+environment test requirements/local.txt requirements/test.txt && environment check requirements/check.txt || exit 1
+python=$PWD/build/env/test/bin/python
+PATH=$PWD/build/env/test/bin:$PWD/build/env/check/bin:$PATH
 export PYTHONPATH=.
 
-status=0
-check() { # NAME COMMAND...: runs a step; what it says is shown when it fails
-  local name=$1 started=$SECONDS output
-  shift
-  if output=$("$@" 2>&1); then
-    printf 'check: %-42s ok    %3d s\n' "$name" $((SECONDS - started)) >&2
-  else
-    printf 'check: %-42s FAILED %2d s\n%s\n' "$name" $((SECONDS - started)) "$output" >&2
-    status=1
-  fi
+findings=$(mktemp -d)
+trap 'kill $(jobs -pr) 2> /dev/null; rm -rf "$findings"' EXIT
+steps=0
+check() { # NAME COMMAND...: a step beside at most one other; what it says is shown at the end when it fails
+  local word chosen=$((${#words[@]} == 0))
+  for word in "${words[@]}"; do [[ $1 != *"$word"* ]] || chosen=1; done
+  [ "$chosen" -eq 1 ] || return 0
+  [ "$(jobs -pr | wc -l)" -lt 2 ] || wait -n
+  steps=$((steps + 1))
+  step "$findings/$(printf %02d "$steps")" "$@" &
 }
-optional() { # TOOL NAME COMMAND...: a step for which a tool must be there
-  if command -v "$1" > /dev/null; then check "${@:2}"; else echo "check: $2: $1 is not installed (requirements/test.txt)" >&2; status=1; fi
+step() { # FILE NAME COMMAND...: runs a step and leaves the file when it fails
+  local file=$1 name=$2 started=$SECONDS verdict=ok
+  shift 2
+  if "$@" > "$file.out" 2>&1; then
+    rm "$file.out"
+  else
+    verdict=FAILED
+    { echo "check: $name FAILED:"; cat "$file.out"; } > "$file" && rm "$file.out"
+  fi
+  printf 'check: %-42s %-6s %3d s\n' "$name" "$verdict" $((SECONDS - started)) >&2
+}
+
+types() { # a function's files import each other by their bare names, so each folder is a program of its own
+  local folder failed=0
+  mypy container api model local || failed=1
+  for folder in custom_resource/*/; do
+    MYPYPATH=$folder mypy --cache-dir build/mypy/functions "$folder" || failed=1
+  done
+  return "$failed"
+}
+expanded() { # as they are deployed: packaged, expanded by SAM
+  "$python" -m tests.templates.expansion build/check && cfn-lint -t build/check/*.json
+}
+buildspec() { # its commands run in one shell, so they are one script
+  "$python" -m tests.templates.buildspec build/check/buildspec.sh && shellcheck build/check/buildspec.sh
+}
+secrets() { # what changed since a scan that found nothing: looking at all takes 20 s; --no-verify asks nobody whether one works, 123456789012 is nobody's account
+  local clean=build/check/no-secrets since=""
+  mkdir -p build/check
+  [ ! "$clean" -nt requirements/check.txt ] || since=$clean
+  touch "$clean.new"
+  # shellcheck disable=SC2016 # for the inner shell
+  git ls-files -z --cached --others --exclude-standard -- . ':!tests/templates/bad/secrets' |
+    xargs -0 bash -c 'since=$1; shift; find "$@" -type f ${since:+-cnewer "$since"} -print0 2> /dev/null; true' bash "$since" |
+    xargs -0 --no-run-if-empty detect-secrets-hook --no-verify --exclude-secrets 123456789012 && mv "$clean.new" "$clean"
 }
 
 mapfile -t scripts < <(find .ci scripts container model -maxdepth 1 \( -name '*.sh' -o -path .ci/run \) 2> /dev/null | sort)
 
-check "templates (cfn-lint, .cfnlintrc's regions)" cfn-lint -t studio.yml pipeline.yml assets/*.yml
-check "templates expand (SAM)" "$python" -m tests.templates.expansion build/check
-check "templates as deployed (cfn-lint)" cfn-lint -t build/check/*.json
+check "templates (cfn-lint)" cfn-lint -t studio.yml pipeline.yml assets/*.yml
+check "templates as deployed (SAM, cfn-lint)" expanded
+check "types (mypy)" types
+check "code (ruff)" ruff check
+check "secrets (detect-secrets)" secrets
+check "buildspec (schema, shellcheck)" buildspec
 check "name lengths" "$python" -m pytest tests/templates/test_names.py
 check "who may import whom" "$python" -m pytest tests/templates/test_tree.py
-optional shellcheck "scripts (shellcheck)" shellcheck --external-sources "${scripts[@]}"
-optional hadolint "image (hadolint)" hadolint container/Dockerfile
+check "scripts (shellcheck)" shellcheck --external-sources "${scripts[@]}"
+check "image (hadolint)" hadolint container/Dockerfile
+wait
 
-[ "$status" -ne 0 ] || echo "check: all well. Next: bash scripts/test.sh runs the tests." >&2
-exit "$status"
+[ "$steps" -gt 0 ] || { echo "check: no step's name holds ${words[*]}" >&2; exit 2; }
+for finding in "$findings"/*; do
+  [ ! -e "$finding" ] || { cat "$finding" >&2; failed=1; }
+done
+[ -z "${failed:-}" ] || exit 1
+echo "check: all well. Next: bash scripts/test.sh runs the tests." >&2

@@ -27,7 +27,7 @@ mapfile -t scripts < <(find .ci scripts container model -maxdepth 1 \( -name '*.
 
 lint "templates (cfn-lint)" cfn-lint -t studio.yml pipeline.yml assets/*.yml
 lint "scripts (shellcheck)" shellcheck --external-sources "${scripts[@]}"
-lint "Python (ruff)" ruff check --quiet --no-cache --isolated --select E9,F api container custom_resource model scripts
+lint "Python (ruff)" ruff check --quiet api container custom_resource model scripts
 
 [ "$status" -ne 0 ] || echo "lint: all well. Next: git push starts the pipeline." >&2
 exit "$status"

@@ -5,7 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 full=0
-if [ "${1:-}" = "--full" ]; then full=1; shift; fi
+checks=()
+if [ "${1:-}" = "--full" ]; then full=1 checks=(--full); shift; fi
 marks="not slow"
 [ "$full" -eq 0 ] || marks="slow or not slow"
 
@@ -30,7 +31,7 @@ environment image container/requirements.txt requirements/pytest.txt
 environment workflow requirements/build.txt requirements/pytest.txt
 
 status=0
-PYTHON=build/env/test/bin/python bash scripts/check.sh || status=1
+bash scripts/check.sh "${checks[@]}" || status=1
 build/env/image/bin/python -m pytest tests/unit/container tests/unit/benchmarks -m "$serving" || status=1
 build/env/workflow/bin/python -m pytest tests/unit/model -m "$marks" || status=1
 build/env/test/bin/python -m pytest tests/unit/api tests/unit/custom_resource tests/unit/scripts tests/unit/test_docs.py tests/templates tests/local \

@@ -1,0 +1,2 @@
+# DL3007
+FROM python:latest

@@ -1,0 +1,4 @@
+# DTZ005
+from datetime import datetime
+
+NOW = datetime.now()

@@ -1,0 +1,2 @@
+# F401
+import os

@@ -1,0 +1,2 @@
+# AWS Access Key
+KEY = "AKIAQYLPMN5HHHFPZAM2"

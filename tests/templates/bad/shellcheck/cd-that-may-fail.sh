@@ -1,0 +1,3 @@
+# SC2164
+cd "$1"
+rm -rf build

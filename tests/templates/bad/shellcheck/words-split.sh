@@ -1,0 +1,3 @@
+# SC2086
+folder=$1
+rm -rf $folder

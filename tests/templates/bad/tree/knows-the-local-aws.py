@@ -1,0 +1,4 @@
+# imports local
+from local.clock import Clock
+
+CLOCK = Clock
