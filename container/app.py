@@ -39,7 +39,7 @@ def create_app(folder: Path, run: str, largest_body: int, hooks: Hooks = NO_HOOK
         return response
 
     _answer_errors(app, largest_body)
-    app.wsgi_app = Invocations(answering, app.wsgi_app, run, largest_body)  # type: ignore[method-assign]
+    app.wsgi_app = Invocations(answering, app.wsgi_app, run, largest_body)  # type: ignore[method-assign] # as Flask documents it
     return app
 
 

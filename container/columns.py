@@ -69,7 +69,7 @@ def number_in(cell: Cell) -> float:
     if is_missing(cell):
         return np.nan
     try:
-        return float(cell)  # type: ignore[arg-type]
+        return float(cell)  # type: ignore[arg-type] # what is no number is refused below
     except (TypeError, ValueError, OverflowError):
         return np.inf
 

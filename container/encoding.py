@@ -53,7 +53,7 @@ def number(cell: Cell, row: int, name: str) -> float:
     if is_missing(cell):
         return np.nan
     try:
-        return float(cell)  # type: ignore[arg-type]
+        return float(cell)  # type: ignore[arg-type] # what is no number is refused here
     except OverflowError:
         raise CellRefused(row, name, "the number is not finite in 32 bits") from None
     except (TypeError, ValueError):

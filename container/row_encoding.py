@@ -47,7 +47,7 @@ def _mark(cells: Sequence[Cell], feature: Feature, start: int, hit_rows: list[in
 
 def _floats(cells: Sequence[Cell], name: str) -> list[float]:
     try:
-        return list(map(float, cells))  # type: ignore[arg-type]
+        return list(map(float, cells))  # type: ignore[arg-type] # what is no number is refused below
     except (TypeError, ValueError, OverflowError):
         return [number(cell, row, name) for row, cell in enumerate(cells, 1)]
 

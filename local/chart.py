@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from PIL import Image, ImageDraw, ImageFont
@@ -130,9 +130,9 @@ class _Chart:
             self._path([(self._left, height(each.value)), (self._right, height(each.value))], each.color or ALARM)
             self._text((self._right - 4, height(each.value) - 2), each.label, "rd", color=each.color or ALARM)
 
-    def _line(self, line: Line, color: str, height: object) -> None:
+    def _line(self, line: Line, color: str, height: Callable[[float], float]) -> None:
         for run in runs(line):
-            points = [(self._across(moment), height(value)) for moment, value in run]  # type: ignore[operator]
+            points = [(self._across(moment), height(value)) for moment, value in run]
             if len(points) > 1:
                 self._path(points, color, 1.5)
             else:

@@ -247,7 +247,7 @@ class _Copies:
 
     def state(self, module: ModuleType) -> dict[str, Any]:
         """Return a service's state; it holds the service's own objects."""
-        module.copy = self  # type: ignore[attr-defined]
+        module.copy = self  # type: ignore[attr-defined] # ministack's module takes this copy
         self._saving.on = True
         try:
             state: dict[str, Any] = module.get_state()

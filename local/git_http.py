@@ -122,11 +122,12 @@ class GitHttp:
         backend = await asyncio.create_subprocess_exec(
             "git", "-c", "safe.directory=*", "http-backend", env=self._variables(name, scope, headers),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL)
-        feeding = asyncio.create_task(_feed(backend, receive))
+        assert backend.stdin is not None and backend.stdout is not None  # pipes, as they were asked for
+        feeding = asyncio.create_task(_feed(backend, backend.stdin, receive))
         try:
             status, answer = await _head(backend.stdout)
             await send({"type": "http.response.start", "status": status, "headers": answer})
-            while chunk := await backend.stdout.read(CHUNK):  # type: ignore[union-attr]
+            while chunk := await backend.stdout.read(CHUNK):
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await backend.wait()
             if scope["path"].endswith("/git-receive-pack"):
@@ -139,7 +140,8 @@ class GitHttp:
 
     def _variables(self, name: str, scope: dict[str, Any], headers: dict[str, Any]) -> dict[str, str]:
         """Return the CGI variables of a request."""
-        action = scope["path"][PLACE.fullmatch(scope["path"]).start(3):]  # type: ignore[union-attr]
+        place = PLACE.fullmatch(scope["path"])
+        action = scope["path"][place.start(3):] if place else ""
         optional = {"CONTENT_LENGTH": "content-length", "HTTP_CONTENT_ENCODING": "content-encoding",
                     "GIT_PROTOCOL": "git-protocol"}
         return environment() | {
@@ -149,7 +151,7 @@ class GitHttp:
             "REMOTE_ADDR": "127.0.0.1"} | {key: headers[name] for key, name in optional.items() if name in headers}
 
 
-async def _feed(backend: asyncio.subprocess.Process, receive: Any) -> None:
+async def _feed(backend: asyncio.subprocess.Process, stdin: asyncio.StreamWriter, receive: Any) -> None:
     """Copy the request's body to the backend; a caller that hangs up ends it."""
     more = True
     while more:
@@ -159,10 +161,10 @@ async def _feed(backend: asyncio.subprocess.Process, receive: Any) -> None:
                 backend.kill()
             return
         with suppress(BrokenPipeError, ConnectionResetError):  # it answered without reading all
-            backend.stdin.write(message.get("body", b""))  # type: ignore[union-attr]
-            await backend.stdin.drain()  # type: ignore[union-attr]
+            stdin.write(message.get("body", b""))
+            await stdin.drain()
         more = message.get("more_body", False)
-    backend.stdin.close()  # type: ignore[union-attr]
+    stdin.close()
 
 
 async def _head(output: Any) -> tuple[int, list[tuple[bytes, bytes]]]:

@@ -2,7 +2,9 @@
 
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from botocore.client import BaseClient
 from botocore.exceptions import BotoCoreError, ClientError
@@ -65,10 +67,10 @@ class LogStream:
         return text if len(text) <= characters else text[-characters:].partition("\n")[2] or text[-characters:]
 
 
-def unless_there(create: object, **names: str) -> None:
+def unless_there(create: Callable[..., Any], **names: str) -> None:
     """Create a group or stream that may be there."""
     try:
-        create(**names)  # type: ignore[operator]
+        create(**names)
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceAlreadyExistsException":
             raise

@@ -154,7 +154,7 @@ class RuntimeApi:
     def close(self) -> None:
         """Close the listener and every connection."""
         for key in list((self._selector.get_map() or {}).values()):
-            key.fileobj.close()  # type: ignore[union-attr]
+            key.fileobj.close()  # type: ignore[union-attr] # what was registered is a socket
         self._selector.close()
 
 

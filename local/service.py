@@ -184,9 +184,10 @@ class Service:
 
 def value_at(document: dict[str, Any], path: str) -> Any:
     """Return the value at a dotted path, None where a part is missing."""
+    found: Any = document
     for part in path.split("."):
-        document = document.get(part) if isinstance(document, dict) else None  # type: ignore[assignment]
-    return document
+        found = found.get(part) if isinstance(found, dict) else None
+    return found
 
 
 def tag_context(request: dict[str, Any]) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class Workspace:
         for name, program in (("aws", aws), ("git", shutil.which("git")), ("bash", shutil.which("bash"))):
             self._front(name, f'exec {shlex.quote(str(program))} "$@"')
         if privileged:
-            self._machine.engine.install_docker(self.folder / "bin")  # type: ignore[union-attr]
+            self._machine.engine.install_docker(self.folder / "bin")  # type: ignore[union-attr] # the engine is there before builds are
         else:
             self._front("docker", f"echo {shlex.quote(NOT_PRIVILEGED)} >&2; exit 1")
         self._make_python()

@@ -183,7 +183,7 @@ class CodeDeploy(Service):
         return {"hooksNotCleanedUp": []}
 
     def _group(self, request: dict[str, Any]) -> dict[str, Any]:
-        self.get_application(request, None)  # type: ignore[arg-type]
+        self.get_application(request, None)  # type: ignore[arg-type] # the operation does not look at its caller
         group = self._groups.get(f"{request['applicationName']}/{request.get('deploymentGroupName')}")
         if group is None:
             raise ServiceError("DeploymentGroupDoesNotExistException",

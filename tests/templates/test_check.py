@@ -32,6 +32,7 @@ PLANTED = sorted(path for path in BAD.glob("*/*") if path.name != "README.md" an
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the tree that shares its environments; what was found clean here is known to be clean there."""
+    checked(ROOT, "nonesuch")  # makes the environments where they are to stay
     copy = tmp_path_factory.mktemp("tree")
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     for name in subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0"):
