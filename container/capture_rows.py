@@ -36,8 +36,9 @@ def _by_form(requests: list[Captured], found: Read) -> dict[Form, Bodies]:
     """Return bodies by content type and encoding; mostly all are alike, which is found out faster than by sorting them."""
     sides = [request.capture_data.endpoint_input for request in requests]
     captured = [side for side in sides if side is not None]
-    if len(captured) == len(sides) and len(forms := {(side.observedContentType, side.encoding) for side in captured}) == 1:
-        return {forms.pop(): Bodies(requests, [side.data for side in captured])}
+    types, kinds = {side.observedContentType for side in captured}, {side.encoding for side in captured}
+    if len(captured) == len(sides) and len(types) == len(kinds) == 1:
+        return {(types.pop(), kinds.pop()): Bodies(requests, [side.data for side in captured])}
     by_form: dict[Form, Bodies] = defaultdict(Bodies)
     for request, side in zip(requests, sides, strict=True):
         if side is None:
