@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import botocore.session
 import pytest
 import yaml
-from botocore.validate import ParamValidator
 from statelint.linter import Linter
 
 from model import config, settings, workflow_input, workflow_template
+from tests.templates.service_requests import faults, mistyped, operation
 
 EXECUTION = "0a1b2c3d-99998888-aaaa-4bbb-8ccc-ddddeeeeffff"
 JOBS = {"PrepareData": "prepare", "Baseline": "baseline", "Train": "train", "Evaluate": "evaluate", "Golden": "golden"}
@@ -100,23 +99,6 @@ def resolved(parameters: Any, given: dict[str, Any]) -> Any:
             for name, item in parameters.items()}
 
 
-def faults(shape: Any, content: Any, where: str) -> Iterator[str]:
-    """Yield what botocore's validator leaves to the service: pattern, maximum, enumeration."""
-    if shape.type_name == "structure":
-        for name, item in content.items():
-            yield from faults(shape.members[name], item, f"{where}.{name}")
-    elif shape.type_name == "list":
-        for item in content:
-            yield from faults(shape.member, item, f"{where}[]")
-    elif shape.type_name == "string":
-        if len(content) > shape.metadata.get("max", len(content)):
-            yield f"{where} is longer than {shape.metadata['max']}: {content}"
-        if "pattern" in shape.metadata and not re.fullmatch(shape.metadata["pattern"].replace(r"\p{L}\p{Z}\p{N}", r"\w\s"), content):
-            yield f"{where} does not match {shape.metadata['pattern']}: {content}"
-        if shape.metadata.get("enum") and content not in shape.metadata["enum"]:
-            yield f"{where} is not one of {shape.metadata['enum']}: {content}"
-
-
 def test_the_graph_is_the_one_promised(machine: dict[str, Any]) -> None:
     baseline, train = machine["States"]["BaselineAndTrain"]["Branches"]
     gate = train["States"]["Gate"]
@@ -134,17 +116,16 @@ def test_statelint_finds_nothing(machine: dict[str, Any], tmp_path: Path) -> Non
 
 
 def test_every_request_is_one_that_sagemaker_takes(machine: dict[str, Any], given: dict[str, Any]) -> None:
-    service = botocore.session.get_session().get_service_model("sagemaker")
     seen = []
     for name, task in tasks(machine).items():
         if ":::sagemaker:" not in task["Resource"]:
             continue
-        operation = task["Resource"].split(":")[-1].removesuffix(".sync")
-        shape = service.operation_model(operation[0].upper() + operation[1:]).input_shape
+        call = task["Resource"].split(":")[-1].removesuffix(".sync")
+        shape = operation("sagemaker", call[0].upper() + call[1:]).input_shape
         request = resolved(task["Parameters"], given)
-        assert not ParamValidator().validate(request, shape).has_errors(), f"{name}: {ParamValidator().validate(request, shape).generate_report()}"
+        assert mistyped(shape, request) == "", name
         assert list(faults(shape, request, name)) == []
-        seen.append(operation)
+        seen.append(call)
     assert sorted(seen) == ["createModel", *["createProcessingJob"] * 3, "createTrainingJob", "createTransformJob"]
 
 
