@@ -13,7 +13,6 @@ from build_variables import variables
 
 from model import settings, workflow_template
 
-
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
