@@ -31,6 +31,4 @@ ACCEPTED = {
     ("*", "NO_SOURCE", "cloudformation.amazonaws.com"): "CloudFormation documents no source for service roles; a role can be given to its own account's stacks only",
     ("LaunchRole", "NO_SOURCE", "servicecatalog.amazonaws.com"): "Service Catalog documents no source for launch roles",
     ("ApiLogsRole", "NO_SOURCE", "apigateway.amazonaws.com"): "API Gateway documents no source for the account's role",
-    ("PipelineRole", "NO_SOURCE", "codepipeline.amazonaws.com"): "CodePipeline documents no source for service roles",
-    ("*", "NO_SOURCE", "events.amazonaws.com"): "EventBridge documents sources for buses and resource policies, not for the roles of rules' targets",
 }
