@@ -12,5 +12,4 @@ ACCEPTED = {
     ("CKV_AWS_117", "*"): "in the network are those that mount the file system; the others call AWS only, with their roles",
     ("CKV_AWS_120", "Api"): "each POST carries other data, so there is no answer to keep",
     ("CKV_AWS_158", "AccountLogs"): "the organization's stack has no key; the log says which setting of the account was made",
-    ("CKV_AWS_369", "JobDefinition"): "a job has one instance, so nothing goes between instances",
 }

@@ -26,7 +26,7 @@ with warnings.catch_warnings():  # pkg_resources, and patterns that are not writ
     warnings.simplefilter("ignore")
     import parliament
 
-OF_RESOURCES = ("AssumeRolePolicyDocument", "KeyPolicy", "RepositoryPolicyText")  # whose resource is the one that carries them
+OF_RESOURCES = ("AssumeRolePolicyDocument", "FileSystemPolicy", "KeyPolicy", "RepositoryPolicyText")  # whose resource is the one that carries them
 SOURCES = {"aws:sourceaccount", "aws:sourcearn", "kms:encryptioncontext:aws:logs:arn"}
 
 
