@@ -5,14 +5,14 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
 full=0
-# shellcheck disable=SC2034 # for steps that need npm or root
 if [ "${1:-}" = "--full" ]; then full=1; shift; fi
 words=("$@")
 
 bash scripts/setup.sh 2> /dev/null || bash scripts/setup.sh || exit 1
 # shellcheck source=scripts/environment.sh
 . scripts/environment.sh
-environment test requirements/local.txt requirements/test.txt && environment check requirements/check.txt || exit 1
+environment test requirements/local.txt requirements/test.txt && environment check requirements/check.txt &&
+  environment workflow requirements/build.txt requirements/pytest.txt && environment checkov requirements/checkov.txt || exit 1
 python=$PWD/build/env/test/bin/python
 PATH=$PWD/build/env/test/bin:$PWD/build/env/check/bin:$PATH
 export PYTHONPATH=.
@@ -65,14 +65,30 @@ secrets() { # what changed since a scan that found nothing: looking at all takes
     xargs -0 --no-run-if-empty detect-secrets-hook --no-verify --exclude-secrets 123456789012 && mv "$clean.new" "$clean"
 }
 
+workflow() { # as a build makes it; I3042: the build knows the ARNs of its account's roles
+  build/env/workflow/bin/python tests/unit/model/build_files.py build/check &&
+    cfn-lint -i I3042 -t build/check/workflow-graph.yml && "$python" -m tests.templates.state_machines build/check/workflow-graph.yml
+}
+
 mapfile -t scripts < <(find .ci scripts container model -maxdepth 1 \( -name '*.sh' -o -path .ci/run \) 2> /dev/null | sort)
 
 check "templates (cfn-lint)" cfn-lint -t studio.yml pipeline.yml assets/*.yml
 check "templates as deployed (SAM, cfn-lint)" expanded
+check "workflow's stack (cfn-lint, statelint)" workflow
+check "state machines (statelint, botocore)" "$python" -m tests.templates.state_machines pipeline.yml assets/*.yml
+check "policies (parliament, policy-sentry)" "$python" -m tests.templates.iam_policies studio.yml pipeline.yml assets/*.yml
+check "security (checkov)" "$python" -m tests.templates.security_scan studio.yml pipeline.yml assets/*.yml container/Dockerfile
 check "types (mypy)" types
 check "code (ruff)" ruff check
 check "secrets (detect-secrets)" secrets
 check "buildspec (schema, shellcheck)" buildspec
+if [ "$full" -eq 1 ]; then
+  if command -v npm > /dev/null; then
+    check "house rules (cfn-guard)" bash scripts/guard.sh
+  else
+    echo "check: house rules (cfn-guard): npm is missing (on Debian: apt-get install npm), so they are not checked" >&2
+  fi
+fi
 check "name lengths" "$python" -m pytest tests/templates/test_names.py
 check "who may import whom" "$python" -m pytest tests/templates/test_tree.py
 check "scripts (shellcheck)" shellcheck --external-sources "${scripts[@]}"

@@ -29,9 +29,11 @@ fi
 environment test requirements/local.txt requirements/test.txt
 environment image container/requirements.txt requirements/pytest.txt
 environment workflow requirements/build.txt requirements/pytest.txt
+environment checkov requirements/checkov.txt
 
 status=0
 bash scripts/check.sh "${checks[@]}" || status=1
+command -v npm > /dev/null || marks="($marks) and not npm" # check.sh has said so
 build/env/image/bin/python -m pytest tests/unit/container tests/unit/benchmarks -m "$serving" || status=1
 build/env/workflow/bin/python -m pytest tests/unit/model -m "$marks" || status=1
 build/env/test/bin/python -m pytest tests/unit/api tests/unit/custom_resource tests/unit/scripts tests/unit/test_docs.py tests/templates tests/local \

@@ -10,7 +10,7 @@ from tests.templates.accepted_security import ACCEPTED
 from tests.templates.security_scan import Finding, findings
 from tests.templates.sources import ROOT, TEMPLATES
 
-BAD = sorted(path for path in (Path(__file__).parent / "bad" / "checkov").iterdir() if path.name != "README.md")
+BAD = sorted(path for path in (Path(__file__).parent / "bad").glob("checkov*/*") if path.name != "README.md")
 
 
 @pytest.fixture(scope="module")
