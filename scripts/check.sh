@@ -65,6 +65,7 @@ secrets() { # what changed since a scan that found nothing: looking at all takes
     xargs -0 --no-run-if-empty detect-secrets-hook --no-verify --exclude-secrets 123456789012 && mv "$clean.new" "$clean"
 }
 
+# shellcheck disable=SC2329 # check calls it
 workflow() { # as a build makes it; I3042: the build knows the ARNs of its account's roles
   build/env/workflow/bin/python tests/unit/model/build_files.py build/check &&
     cfn-lint -i I3042 -t build/check/workflow-graph.yml && "$python" -m tests.templates.state_machines build/check/workflow-graph.yml
