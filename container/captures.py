@@ -97,7 +97,7 @@ def captures(folder: Path, schema: Schema, with_ids: bool = False, answered: Abs
 def _read_captures(block: Block, schema: Schema, with_ids: bool, answered: AbstractSet[str]) -> Found:
     lines = captured(block.content)
     requests = lines.requests
-    if any([request.event_metadata.inference_id for request in requests]):  # a list: most have none, and it is the faster
+    if any(request.event_metadata.inference_id for request in requests):  # mostly none has one
         requests = [request for request in requests if not request.event_metadata.inference_id.startswith(SYNTHETIC)]
     read = read_requests(requests, schema, with_ids)
     answers = [answer for request in requests if request.event_metadata.id in answered for answer in read_answers(request, schema)] if answered else []

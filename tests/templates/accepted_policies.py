@@ -28,7 +28,7 @@ ACCEPTED = {
     ("*", "DEPENDENT_ACTION", "ec2:CreateNetworkInterface needs ec2:CreateTags"): "Lambda's interfaces have no tags",
     ("*", "DEPENDENT_ACTION", "application-autoscaling:RegisterScalableTarget needs application-autoscaling:TagResource"): "the targets have no tags",
     ("*", "NO_SOURCE", "lambda.amazonaws.com"): "Lambda documents no source for execution roles; a role can be given to its own account's functions only",
-    ("*", "NO_SOURCE", "cloudformation.amazonaws.com"): "CloudFormation documents no source for service roles; a role can be given to its own account's stacks only",
+    ("*", "NO_SOURCE", "cloudformation.amazonaws.com"): "CloudFormation documents no source for service roles; its own account's stacks only can be given one",
     ("LaunchRole", "NO_SOURCE", "servicecatalog.amazonaws.com"): "Service Catalog documents no source for launch roles",
     ("ApiLogsRole", "NO_SOURCE", "apigateway.amazonaws.com"): "API Gateway documents no source for the account's role",
 }

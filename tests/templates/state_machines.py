@@ -31,6 +31,8 @@ INTEGRATIONS = {  # what Step Functions calls in a way of its own: botocore's se
 class Unknown(str):
     """A text that is known at run time only."""
 
+    __slots__ = ()
+
 
 def definitions(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the state machines of a template by logical id."""

@@ -31,7 +31,7 @@ def test_every_kind_of_finding_has_a_planted_fault() -> None:
     assert {path.read_text().split()[1] for path in BAD} == {"Graph", "Integration", "Request", "Value"}
 
 
-@pytest.mark.parametrize("text, integration", INTEGRATIONS.items(), ids=lambda value: str(value))
+@pytest.mark.parametrize("text, integration", INTEGRATIONS.items(), ids=str)
 def test_an_integration_calls_an_operation_that_exists(text: str, integration: tuple[str, set[str], set[str]]) -> None:
     service, _, as_json = integration
     call = text.split(":")[1]
