@@ -109,6 +109,7 @@ def _handlers(machine: Machine, name: str) -> dict[str, Any]:
 
     def update(physical_id: str, old: dict[str, Any], new: dict[str, Any], stack_name: str) -> tuple[str, dict[str, Any]]:
         maker = provisioner()
+        maker.check_change(old, new)
         return maker.update(maker.name_of(physical_id, old), _without_aws_tags(new))
 
     def delete(physical_id: str, properties: dict[str, Any]) -> None:

@@ -55,6 +55,7 @@ class ResourceType:
     tagged: str = ""  # the resource part of the ARN that takes changed tags, where an update does not
     attributes: dict[str, str] = field(default_factory=dict)  # Fn::GetAtt name -> path in the read answer
     replaced_on: tuple[str, ...] = ()
+    refused: dict[str, str] = field(default_factory=dict)  # a property whose change is not available here -> why
     waiting: Waiting | None = None
     request: Callable[[dict[str, Any]], dict[str, Any]] = dict  # properties -> what the create request takes
     changed: Callable[[dict[str, Any]], dict[str, Any]] | None = None  # properties -> what the update request takes, where it differs
@@ -113,8 +114,10 @@ def _product(properties: dict[str, Any]) -> dict[str, Any]:
                          "ProvisioningArtifactParameters": artifact | {"Type": "CLOUD_FORMATION_TEMPLATE"}}
 
 
-def _new_version(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"Parameters": _product(properties)["ProvisioningArtifactParameters"], "IdempotencyToken": _token()}
+def _changed_product(properties: dict[str, Any]) -> dict[str, Any]:
+    """Return what UpdateProduct takes."""
+    kept = {key: value for key, value in properties.items() if key not in ("ProvisioningArtifactParameters", "Tags")}
+    return kept | {"AddTags": properties.get("Tags", [])}
 
 
 def _launch_constraint(properties: dict[str, Any]) -> dict[str, Any]:
@@ -219,8 +222,9 @@ TYPES: dict[str, ResourceType] = {
         update="UpdatePortfolio", attributes={"PortfolioName": "PortfolioDetail.DisplayName"}, request=_with_token),
     "AWS::ServiceCatalog::CloudFormationProduct": ResourceType(
         "servicecatalog", "CreateProduct", "DeleteProduct", "Id", "ProductViewDetail.ProductViewSummary.ProductId",
-        read="DescribeProductAsAdmin", update="CreateProvisioningArtifact", update_key="ProductId",
-        changed=_new_version,
+        read="DescribeProductAsAdmin", update="UpdateProduct", changed=_changed_product,
+        refused={"ProvisioningArtifactParameters": "AWS would delete the version that the template no longer lists. Add another "
+                                                   "one with CreateProvisioningArtifact"},
         attributes={"ProductName": "ProductViewDetail.ProductViewSummary.Name",
                     "ProvisioningArtifactIds": "ProvisioningArtifactSummaries.Id"}, request=_product),
     "AWS::ServiceCatalog::PortfolioProductAssociation": ResourceType(
@@ -263,6 +267,12 @@ class Provisioner:
             return self.kind.joined(properties)
         name = properties.get(self.kind.name) or physical_id.rpartition("/")[2]  # of an address the last part counts
         return f"{properties[self.kind.parent]}|{name}" if self.kind.parent else name
+
+    def check_change(self, old: dict[str, Any], new: dict[str, Any]) -> None:
+        """Raise where an update changes what this machine cannot change."""
+        for name, reason in self.kind.refused.items():
+            if old.get(name) != new.get(name):
+                raise ResourceError(f"A change of {name} is not available on this machine: {reason}")
 
     def update(self, name: str, properties: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """Change the resource in place, where its type allows that."""

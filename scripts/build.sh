@@ -47,15 +47,12 @@ done_
 step "upload the template"
 version=$(sha256sum build/pipeline.yml | cut -c 1-16)
 key=$stack/templates/pipeline-$version.yml
+url=https://$bucket.s3.$AWS_REGION.amazonaws.com/$key
 aws s3 cp --only-show-errors build/pipeline.yml "s3://$bucket/$key" || fail "could not upload the template to s3://$bucket/$key"
 done_
 
 step "create or update stack $stack"
-parameters=(
-  "ParameterKey=ProductTemplateUrl,ParameterValue=https://$bucket.s3.$AWS_REGION.amazonaws.com/$key"
-  "ParameterKey=TemplateBucket,ParameterValue=$bucket"
-  "ParameterKey=TemplateVersion,ParameterValue=$version"
-  "ParameterKey=StudioRoleName,ParameterValue=$role")
+parameters=("ParameterKey=TemplateBucket,ParameterValue=$bucket" "ParameterKey=StudioRoleName,ParameterValue=$role")
 status() { aws cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].StackStatus' --output text 2> /dev/null; }
 deploy() { # create-stack | update-stack
   aws cloudformation "$1" --stack-name "$stack" --template-body file://build/studio.yml --capabilities CAPABILITY_NAMED_IAM \
@@ -65,8 +62,13 @@ if [ "$(status)" = ROLLBACK_COMPLETE ]; then # a first create that failed cannot
   aws cloudformation delete-stack --stack-name "$stack"
   while [ -n "$(status)" ]; do sleep 2; done
 fi
-verb=update-stack
-[ -n "$(status)" ] || verb=create-stack
+if [ -z "$(status)" ]; then
+  verb=create-stack
+  parameters+=("ParameterKey=ProductTemplateUrl,ParameterValue=$url" "ParameterKey=TemplateVersion,ParameterValue=$version")
+else # CloudFormation deletes a version that the template no longer lists: the stack keeps its first, further ones are added
+  verb=update-stack
+  parameters+=("ParameterKey=ProductTemplateUrl,UsePreviousValue=true" "ParameterKey=TemplateVersion,UsePreviousValue=true")
+fi
 if ! answer=$(deploy "$verb"); then
   [[ $answer == *"No updates are to be performed"* ]] || fail "$answer"
 fi
@@ -76,5 +78,17 @@ case $(status) in
   *) fail "stack $stack is $(status): $(aws cloudformation describe-stack-events --stack-name "$stack" --output text \
       --query "StackEvents[?contains(ResourceStatus, 'FAILED')].[LogicalResourceId, ResourceStatusReason]")" ;;
 esac
+done_
+
+step "offer version $version"
+product=$(aws cloudformation describe-stack-resource --stack-name "$stack" --logical-resource-id Product \
+  --query StackResourceDetail.PhysicalResourceId --output text) || fail "stack $stack has no product"
+offered=$(aws servicecatalog list-provisioning-artifacts --product-id "$product" --output text \
+  --query "ProvisioningArtifactDetails[?Name=='$version'].Id") || fail "could not list the versions of product $product"
+if [ -z "$offered" ]; then
+  aws servicecatalog create-provisioning-artifact --product-id "$product" --idempotency-token "$version" --parameters \
+    "Name=$version,Description=pipeline.yml with this hash,Type=CLOUD_FORMATION_TEMPLATE,Info={LoadTemplateFromURL=$url}" \
+    > /dev/null || fail "could not add version $version to product $product"
+fi
 done_
 echo "build: done. Next: in Studio, create a project from the organization template (Projects, Create project)." >&2
