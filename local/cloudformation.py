@@ -10,6 +10,7 @@ from local.authorization import authorize, authorize_pass_role
 from local.completion import CALLS, complete
 from local.machine import ROOT, AccessDeniedError, Credentials, Machine
 from local.native_rights import RIGHTS
+from local.native_types import NATIVE_TYPES
 from local.service import Call, UnsupportedError
 from local.stacks import TYPES, Provisioner
 
@@ -27,13 +28,13 @@ def install(machine: Machine) -> None:
     from ministack.services.cloudformation import provisioners, stacks
 
     native.SERVICE_HANDLERS["cloudformation"] = _with_role(machine, native.SERVICE_HANDLERS["cloudformation"])
-    for name, kind in TYPES.items():
+    for name, kind in (TYPES | NATIVE_TYPES).items():
         provisioners._RESOURCE_HANDLERS[name] = _handlers(machine, name)
         provisioners._REPLACING_PROPERTIES[name] = kind.replaced_on
         if kind.tagged or name.startswith(("AWS::SageMaker", "AWS::CodeCommit", "AWS::CodeBuild", "AWS::CodePipeline")):
             provisioners._STACK_TAG_PROPERTY[name] = ("Tags", "list")
     threaded = stacks._runs_on_worker_thread
-    stacks._runs_on_worker_thread = lambda name: name in TYPES or name in CALLS or threaded(name)
+    stacks._runs_on_worker_thread = lambda name: name in TYPES or name in NATIVE_TYPES or name in CALLS or threaded(name)
     alias_shift.install(machine, _actor.get)
     stacks._provision_resource = _checked_create(machine, stacks._provision_resource)
     stacks._update_resource = _checked_update(machine, stacks._update_resource)
@@ -102,7 +103,7 @@ def _handlers(machine: Machine, name: str) -> dict[str, Any]:
     from ministack.services.cloudformation.provisioners import _physical_name
 
     def provisioner() -> Provisioner:
-        return Provisioner(machine, TYPES[name], _actor.get())
+        return Provisioner(machine, NATIVE_TYPES[name], ROOT) if name in NATIVE_TYPES else Provisioner(machine, TYPES[name], _actor.get())
 
     def create(logical_id: str, properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, Any]]:
         return provisioner().create(_without_aws_tags(properties), _physical_name(stack_name, logical_id, max_len=63))
@@ -138,12 +139,13 @@ def _check(machine: Machine, kind: str, phase: str, properties: dict[str, Any], 
     rights = RIGHTS.get("Custom::" if kind.startswith("Custom::") else kind)
     if rights is None:
         raise UnsupportedError(kind)
-    key = _actor.get().access_key
+    key, service = _actor.get().access_key, kind.split("::")[1].lower()
+    through = {"kms:ViaService": f"{service}.{machine.region}.amazonaws.com", "kms:GrantIsForAWSResource": "true"}
     try:
         for action, arn in rights.needed(phase, machine, _without_aws_tags(properties), default_name):
             for policy in properties.get("ManagedPolicyArns") or [None]:
-                authorize(machine, key, action, arn, {"iam:PermissionsBoundary": properties.get("PermissionsBoundary"),
-                                                      "iam:PolicyARN": policy})
+                authorize(machine, key, action, arn, through | {
+                    "iam:PermissionsBoundary": properties.get("PermissionsBoundary"), "iam:PolicyARN": policy})
         if phase != "delete":
             for role, principal in rights.passed_roles(properties):
                 authorize_pass_role(machine, key, role, principal)

@@ -1,5 +1,6 @@
-"""The rights in KMS keys that S3, SNS and SageMaker ask of those who use them, and that ministack leaves out."""
+"""The rights in KMS keys that S3, SNS, SageMaker and Lambda ask of those who use them, and that ministack leaves out."""
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, unquote
@@ -14,11 +15,12 @@ Right = tuple[str, str]
 
 
 def install(machine: Machine) -> None:
-    """Put the checks before ministack's S3 and SNS."""
+    """Put the checks before ministack's S3 and SNS, and behind its Lambda."""
     import ministack.app as native
 
     for service, rights in (("s3", _of_object), ("sns", _of_message)):
         native.SERVICE_HANDLERS[service] = _checked(machine, service, rights, native.SERVICE_HANDLERS[service])
+    native.SERVICE_HANDLERS["lambda"] = _sealed(machine, native.SERVICE_HANDLERS["lambda"])
 
 
 def _checked(machine: Machine, service: str, rights: Callable[..., Iterator[Right]], inner: Any) -> Any:
@@ -90,6 +92,35 @@ def publishing(machine: Machine, topic_arn: str) -> Iterator[Right]:
         key = (sns._topics.get(topic_arn) or {}).get("attributes", {}).get("KmsMasterKeyId")
     for action in ("GenerateDataKey", "Decrypt") if key else ():
         yield f"kms:{action}", _arn(machine, key)
+
+
+# Lambda
+
+def _sealed(machine: Machine, inner: Any) -> Any:
+    """Return Lambda's handler that shows the environment of a function with a key to those who may decrypt under it."""
+    async def handle(method: str, path: str, headers: dict, body: bytes, query: dict, **more: Any) -> Any:
+        from ministack.core.router import extract_access_key_id
+
+        status, answered, told = await inner(method, path, headers, body, query, **more)
+        if method != "GET" or status >= 400 or b'"KMSKeyArn"' not in told:
+            return status, answered, told
+        document, caller = json.loads(told), extract_access_key_id(headers, query)
+        for config in _configurations(document):
+            try:
+                authorize(machine, caller, "kms:Decrypt", _arn(machine, config["KMSKeyArn"]))
+            except AccessDeniedError as error:
+                config["Environment"] = {"Error": {"ErrorCode": "AccessDeniedException", "Message": str(error)}}
+        return status, answered, json.dumps(document).encode()
+
+    return handle
+
+
+def _configurations(document: Any) -> Iterator[dict]:
+    """Yield the configurations of an answer that have a key and an environment."""
+    for part in document.values() if isinstance(document, dict) else document if isinstance(document, list) else ():
+        yield from _configurations(part)
+    if isinstance(document, dict) and document.get("KMSKeyArn") and document.get("Environment"):
+        yield document
 
 
 # SageMaker

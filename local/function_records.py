@@ -176,10 +176,11 @@ class FunctionRecords:
         func = self._svc._functions[name]
         config = func["config"]
         config["VpcConfig"] = self._svc._vpc_config_with_id(props.get("VpcConfig"))
-        for key in ("FileSystemConfigs", "DeadLetterConfig", "KMSKeyArn"):
-            config.pop(key, None)
+        for key in ("FileSystemConfigs", "DeadLetterConfig", "KmsKeyArn"):
+            member = key.replace("Kms", "KMS")  # the API's name
+            config.pop(member, None)
             if props.get(key):
-                config[key] = props[key]
+                config[member] = props[key]
         limit = props.get("ReservedConcurrentExecutions")
         func["concurrency"] = None if limit is None else int(limit)
         config.update(self._checked(config, func["code_zip"]))

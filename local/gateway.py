@@ -13,7 +13,7 @@ from local.machine import Machine
 from local.serving import server
 
 NATIVE_SERVICES = ("s3,sqs,sns,dynamodb,lambda,iam,sts,secretsmanager,logs,ssm,events,monitoring,states,apigateway,"
-                   "cloudformation,kms,ecr,ec2,elasticfilesystem,scheduler,tagging")
+                   "cloudformation,kms,ecr,ec2,elasticfilesystem,scheduler,tagging,wafv2")
 SETTLE_SECONDS = 3.0  # for which the start waits for the end of what was interrupted
 ASGI = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 
@@ -76,6 +76,7 @@ class Gateway:
             gateway_responses,
             interrupted_stacks,
             metrics,
+            native_types,
             retention,
             s3_events,
             sam,
@@ -89,7 +90,7 @@ class Gateway:
             self._native.SERVICE_REGISTRY.setdefault(name, {"module": name})
             SERVICE_TO_IAM_NAMESPACE.pop(name, None)  # ours ask IAM themselves, with the resource's ARN
         for part in (metrics, retention, access_logs, api_metrics, authorization, cloudformation, completion, dashboards,
-                     encryption, events, schedules, sam, workflow, layers, async_invocations, function_versions):
+                     encryption, events, schedules, sam, workflow, layers, async_invocations, function_versions, native_types):
             part.install(self.machine)
         self._functions.install()
         gateway_responses.install(self.machine)

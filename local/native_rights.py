@@ -68,7 +68,7 @@ def _arn(template: str, machine: Machine, properties: dict[str, Any], default_na
         value = str(found[0] if isinstance(found, list) else found)
         if match[1] == "FunctionName" and ":function:" in value:
             return value.partition(":function:")[2].split(":")[0]
-        return value.rpartition(":")[2] if match[1] != "ServiceToken" else value
+        return value if template == match[0] else value.rpartition(":")[2]  # a property that is an ARN, or names a part of one
 
     text = re.sub(r"\{(\w+)\}", fill, template)
     if text.startswith("arn:"):
@@ -99,6 +99,8 @@ def _of_function(machine: Machine, properties: dict[str, Any]) -> Iterator[tuple
         repository = machine.arn("ecr", f"repository/{Reference.parse(uri).repository}")
         yield from ((f"ecr:{right}", repository) for right in (
             "GetRepositoryPolicy", "BatchGetImage", "GetDownloadUrlForLayer"))
+    if key := properties.get("KmsKeyArn"):
+        yield from ((f"kms:{right}", key) for right in ("CreateGrant", "Encrypt", "Decrypt"))
     if properties.get("VpcConfig"):
         yield from ((f"ec2:Describe{kind}", "*") for kind in ("SecurityGroups", "Subnets", "Vpcs"))
     if properties.get("FileSystemConfigs"):
@@ -177,8 +179,10 @@ RIGHTS: dict[str, Rights] = {
         "cloudwatch|dashboard/{DashboardName}", "cloudwatch:PutDashboard cloudwatch:GetDashboard",
         "cloudwatch:PutDashboard cloudwatch:GetDashboard", "cloudwatch:DeleteDashboards"),
     "AWS::EFS::FileSystem": Rights("elasticfilesystem|file-system/new",
-                                   "elasticfilesystem:CreateFileSystem* elasticfilesystem:DescribeFileSystems",
-                                   "elasticfilesystem:UpdateFileSystem", "elasticfilesystem:DeleteFileSystem"),
+                                   "elasticfilesystem:CreateFileSystem* elasticfilesystem:DescribeFileSystems "
+                                   "elasticfilesystem:PutFileSystemPolicy?FileSystemPolicy",
+                                   "elasticfilesystem:UpdateFileSystem elasticfilesystem:PutFileSystemPolicy?FileSystemPolicy",
+                                   "elasticfilesystem:DeleteFileSystem"),
     "AWS::EFS::MountTarget": Rights(
         "elasticfilesystem|file-system/{FileSystemId}", "elasticfilesystem:CreateMountTarget elasticfilesystem:DescribeMountTargets",
         "elasticfilesystem:ModifyMountTargetSecurityGroups", "elasticfilesystem:DeleteMountTarget"),
@@ -202,6 +206,12 @@ RIGHTS: dict[str, Rights] = {
         "ec2:CreateSecurityGroup ec2:AuthorizeSecurityGroupIngress?SecurityGroupIngress "
         "ec2:AuthorizeSecurityGroupEgress?SecurityGroupEgress ec2:CreateTags?Tags",
         "ec2:AuthorizeSecurityGroupIngress?SecurityGroupIngress", "ec2:DeleteSecurityGroup"),
+    "AWS::EC2::FlowLog": replace(
+        _ec2("vpc-flow-log", "ec2:CreateFlowLogs ec2:DescribeFlowLogs* ec2:CreateTags?Tags", "ec2:DescribeFlowLogs*",
+             "ec2:DeleteFlowLogs"), passes={"DeliverLogsPermissionArn": "vpc-flow-logs.amazonaws.com"}),
+    "AWS::WAFv2::WebACLAssociation": Rights(
+        "{WebACLArn}", "wafv2:AssociateWebACL wafv2:GetWebACL wafv2:GetWebACLForResource@{ResourceArn} "
+        "apigateway:SetWebACL@{ResourceArn}", "", "wafv2:DisassociateWebACL@{ResourceArn} apigateway:SetWebACL@{ResourceArn}"),
     "AWS::EC2::VPCEndpoint": _ec2("vpc-endpoint", "ec2:CreateVpcEndpoint ec2:DescribeVpcEndpoints*", "ec2:ModifyVpcEndpoint",
                                   "ec2:DeleteVpcEndpoints"),
 }

@@ -22,6 +22,7 @@ from local.gateway_responses import SEAMS as RESPONSE_SEAMS
 from local.interrupted_stacks import SEAMS as INTERRUPTION_SEAMS
 from local.log_store import SEAMS as LOG_SEAMS
 from local.metrics import SEAMS as METRIC_SEAMS
+from local.native_types import SEAMS as TYPE_SEAMS
 from local.retention import SEAMS as RETENTION_SEAMS
 from local.s3_events import SEAMS as S3_EVENT_SEAMS
 from local.sam import SEAMS as SAM_SEAMS
@@ -95,6 +96,7 @@ SEAMS: tuple[tuple[str, str], ...] = (
     *SAM_SEAMS,
     *SCHEDULE_SEAMS,
     *SHIFT_SEAMS,
+    *TYPE_SEAMS,
     *VERSION_SEAMS,
 )
 

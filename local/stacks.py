@@ -299,7 +299,7 @@ class Provisioner:
         """Delete the resource; one that is gone is no error."""
         request = _members(self.kind.key, name)
         try:
-            self._call(self.kind.delete, request)
+            self._call(self.kind.delete, self._request(self.kind.delete, request))
             while self.kind.waiting and self.kind.read and not self.machine.stopping.wait(POLL_SECONDS):
                 self._call(self.kind.read, request)
         except ResourceError as error:
@@ -333,7 +333,8 @@ class Provisioner:
     def _identify(self, request: dict[str, Any], answer: dict[str, Any]) -> str:
         if "|" in self.kind.key:
             return "|".join(request[part] for part in self.kind.key.split("|"))
-        return str(value_at(answer, self.kind.id) or value_at(request, self.kind.id))
+        found = value_at(answer, self.kind.id) or value_at(request, self.kind.id)
+        return str(found[0] if isinstance(found, list) else found)
 
     def _shape(self, operation: str) -> Any:
         return self.client.meta.service_model.operation_model(operation).input_shape

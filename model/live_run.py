@@ -7,6 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from model.errors import BuildError
 from model.settings import Settings
 from model.storage import listed
 
@@ -37,5 +38,9 @@ def live_run(functions: Any, settings: Settings) -> str | None:
         if error.response["Error"]["Code"] != "ResourceNotFoundException":
             raise
         return None
-    run: str | None = found.get("Environment", {}).get("Variables", {}).get("MODEL_RUN")
+    environment = found.get("Environment", {})
+    if "Error" in environment:
+        raise BuildError(f"the environment of {settings.name_prefix}-api:live cannot be read: {environment['Error']['Message']}; "
+                         "pipeline.yml grants kms:Decrypt to the build's role")
+    run: str | None = environment.get("Variables", {}).get("MODEL_RUN")
     return run

@@ -127,6 +127,7 @@ def api(settings: Settings, config: dict[str, Any], api_image_uri: str) -> dict[
         "KmsKeyArn": settings.kms_key_arn,
         **network(settings),
         "ApiAuthorization": settings.api_authorization,
+        "WebAclArn": settings.web_acl_arn,
         "PermissionsBoundary": settings.permissions_boundary,
         "TopicArn": settings.topic_arn,
         "Capturing": capturing(config),

@@ -36,6 +36,7 @@ class Settings:
     security_group_id: str
     access_point_arn: str
     api_authorization: str
+    web_acl_arn: str
     permissions_boundary: str
     timeout_minutes: int
     run_id: str
@@ -87,9 +88,9 @@ def read(environment: Mapping[str, str]) -> Settings:
         topic_arn=given("TOPIC_ARN"), workflow_role_arn=given("WORKFLOW_ROLE_ARN"), job_role_arn=given("JOB_ROLE_ARN"),
         endpoint_role_arn=given("ENDPOINT_ROLE_ARN"), subnet_ids=optional("SUBNET_IDS"),
         security_group_id=optional("SECURITY_GROUP_ID"), access_point_arn=optional("ACCESS_POINT_ARN"),
-        api_authorization=given("API_AUTHORIZATION"), permissions_boundary=optional("PERMISSIONS_BOUNDARY"),
-        timeout_minutes=minutes(given("TIMEOUT_MINUTES")), run_id=given("PIPELINE_EXECUTION_ID"),
-        commit_id=given("COMMIT_ID"), data_version=given("DATA_VERSION"),
+        api_authorization=given("API_AUTHORIZATION"), web_acl_arn=optional("WEB_ACL_ARN"),
+        permissions_boundary=optional("PERMISSIONS_BOUNDARY"), timeout_minutes=minutes(given("TIMEOUT_MINUTES")),
+        run_id=given("PIPELINE_EXECUTION_ID"), commit_id=given("COMMIT_ID"), data_version=given("DATA_VERSION"),
         data_source=Path(given("CODEBUILD_SRC_DIR_DataSource")),
     )
 

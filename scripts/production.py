@@ -80,7 +80,10 @@ def alias_version(name: str, client: Client) -> int:
 def versions(function: str, client: Client) -> list[Version]:
     """Return the function's versions that ask a run, oldest first."""
     pages = client("lambda").get_paginator("list_versions_by_function").paginate(FunctionName=function)
-    found = ((item["Version"], item.get("Environment", {}).get("Variables", {})) for page in pages for item in page["Versions"])
+    items = [item for page in pages for item in page["Versions"]]
+    for fault in (item["Environment"]["Error"] for item in items if "Error" in item.get("Environment", {})):
+        raise RollbackError(f"what the versions of {function} ask cannot be read: {fault['Message']}. You need kms:Decrypt on the project's key.")
+    found = ((item["Version"], item.get("Environment", {}).get("Variables", {})) for item in items)
     return sorted((Version(int(number), variables["MODEL_RUN"], variables["ENDPOINT_NAME"])
                    for number, variables in found if number.isdecimal() and "MODEL_RUN" in variables), key=lambda version: version.number)
 

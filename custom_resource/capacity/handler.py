@@ -48,7 +48,10 @@ def capacity(properties: dict[str, str]) -> dict[str, int]:
 def live_instances(function: str) -> int:
     """Return how many instances the endpoint that the alias leads to has or is to have; 0 without one."""
     settings = found(client("lambda").get_function_configuration, "ResourceNotFoundException", FunctionName=function, Qualifier=ALIAS)
-    name = settings.get("Environment", {}).get("Variables", {}).get("ENDPOINT_NAME")
+    environment = settings.get("Environment", {})
+    if "Error" in environment:
+        raise RuntimeError(f"the environment of {function}:{ALIAS} cannot be read: {environment['Error']['Message']}")
+    name = environment.get("Variables", {}).get("ENDPOINT_NAME")
     if not name:
         return 0
     endpoint = found(client("sagemaker").describe_endpoint, "ValidationException", EndpointName=name)

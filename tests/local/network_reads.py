@@ -45,6 +45,12 @@ def association(aws: LocalAws, resource: Resource) -> dict[str, Any]:
     return next(each for each in found["Associations"] if each.get("RouteTableAssociationId") == resource.physical_id)
 
 
+def flow_log(aws: LocalAws, resource: Resource) -> dict[str, Any]:
+    found = aws.client("ec2").describe_flow_logs(FlowLogIds=[resource.physical_id])["FlowLogs"][0]
+    [network] = aws.client("ec2").describe_vpcs(VpcIds=[found["ResourceId"]])["Vpcs"]
+    return found | {"ResourceType": "VPC", "ResourceId": network["VpcId"]}
+
+
 def security_group(aws: LocalAws, resource: Resource) -> dict[str, Any]:
     found = aws.client("ec2").describe_security_groups(GroupIds=[resource.physical_id])["SecurityGroups"][0]
     return found | {"GroupDescription": found["Description"],
@@ -71,7 +77,8 @@ def endpoint(aws: LocalAws, resource: Resource) -> dict[str, Any]:
 
 def file_system(aws: LocalAws, resource: Resource) -> dict[str, Any]:
     found = aws.client("efs").describe_file_systems(FileSystemId=resource.physical_id)["FileSystems"][0]
-    return found | {"FileSystemTags": found["Tags"]}
+    policy = aws.client("efs").describe_file_system_policy(FileSystemId=resource.physical_id)["Policy"]
+    return found | {"FileSystemTags": found["Tags"], "FileSystemPolicy": policy}
 
 
 def mount_target(aws: LocalAws, resource: Resource) -> dict[str, Any]:

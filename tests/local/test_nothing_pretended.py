@@ -27,6 +27,7 @@ READS: dict[str, services.Read] = {
     "AWS::CodeDeploy::Application": services.application,
     "AWS::CodeDeploy::DeploymentGroup": services.deployment_group,
     "AWS::CodePipeline::Pipeline": services.pipeline,
+    "AWS::EC2::FlowLog": network.flow_log,
     "AWS::EC2::InternetGateway": network.one("internet_gateways", "InternetGatewayIds", "InternetGateways"),
     "AWS::EC2::Route": network.route,
     "AWS::EC2::RouteTable": network.one("route_tables", "RouteTableIds", "RouteTables"),

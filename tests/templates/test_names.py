@@ -74,7 +74,7 @@ def rendered() -> list[tuple[str, str, str, str]]:
         for resource in Evaluation(source, LONGEST | (OF_THE_ENDPOINT if name == ENDPOINT else {})).resources().values():
             kind = resource["Type"]
             names = ("Name", f"{kind.split('::')[-1]}Name", "LogGroupName", "UsagePlanName", "PolicyName")
-            own = [path for path in names if path in resource["Properties"]]
+            own = [path for path in names if path in resource["Properties"] and resource["Properties"][path] not in source["Resources"]]
             found += [(name, kind, path, resource["Properties"][path]) for path in own if (kind, path) not in INNER]
     return found
 

@@ -42,7 +42,7 @@ def test_the_form_groups_every_parameter_once(name: str) -> None:
 def test_the_forms_parameters_stand_in_the_order_in_which_a_person_decides() -> None:
     assert list(template(PIPELINE)["Parameters"]) == [
         "SageMakerProjectName", "SageMakerProjectId", "ModelName", "DatasetBucket", "ProjectPrefix", "BranchName", "Email", "SecondEmail", "ThirdEmail",
-        "RetrainingSchedule", "TimeoutInMinutes", "NetworkMode", "ApiAuthorization", "PermissionsBoundary"]
+        "RetrainingSchedule", "TimeoutInMinutes", "NetworkMode", "ApiAuthorization", "WebAclArn", "PermissionsBoundary"]
 
 
 def test_the_code_of_every_function_exists() -> None:

@@ -60,6 +60,15 @@ def test_a_first_release_begins_as_configured(services: Any, event: Any) -> None
     assert sent == [("SUCCESS", f"{NAME}-capacity", {"InstanceCount": 2, "MaximumInstances": 10})]
 
 
+def test_an_environment_that_may_not_be_decrypted_is_no_first_release(services: Any, event: Any) -> None:
+    handler, functions, _, sent = services
+    functions.add_response("get_function_configuration", {"Environment": {"Error": {"ErrorCode": "AccessDeniedException",
+                                                                                    "Message": "no kms:Decrypt"}}})
+    handler.handler(event("capacity"), None)
+    [(status, reason, _)] = sent
+    assert status == "FAILED" and "api:live cannot be read: no kms:Decrypt" in reason
+
+
 def test_a_live_endpoint_that_is_gone_counts_for_none(services: Any, event: Any) -> None:
     handler, functions, sagemaker, sent = services
     is_live(functions)

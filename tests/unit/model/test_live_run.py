@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from model.errors import BuildError
 from model.live_run import live_model_uri, schema_of
 from model.settings import Settings
 
@@ -43,6 +44,12 @@ def test_there_is_none_before_the_first_release_or_where_it_is_gone(project: Set
 def test_a_right_that_lacks_is_no_first_release(project: Settings, s3: Any) -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
         live_model_uri(Functions("AccessDeniedException"), s3, project)
+
+
+def test_an_environment_that_may_not_be_decrypted_is_no_first_release(project: Settings, s3: Any) -> None:
+    sealed = {"Environment": {"Error": {"ErrorCode": "AccessDeniedException", "Message": "no kms:Decrypt"}}}
+    with pytest.raises(BuildError, match="api:live cannot be read: no kms:Decrypt"):
+        live_model_uri(Functions(sealed), s3, project)
 
 
 def test_an_endpoint_leads_to_the_schema_of_its_run(project: Settings, s3: Any) -> None:
