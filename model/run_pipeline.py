@@ -23,7 +23,7 @@ if not __package__:  # run as a file, Python looks for modules beside it; ours a
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from model import analyzer, data_source, images, learning, live_run, parameters, settings, storage, workflow_input
+from model import analyzer, data_source, images, learning, live_run, parameters, sbom, settings, storage, workflow_input
 from model import config as configuration
 from model.errors import BuildError
 
@@ -85,6 +85,9 @@ def write(project: settings.Settings, model_image_uri: str, api_image_uri: str) 
     }
     storage.copy_data(s3, source, found, project)
     storage.put_config(s3, config, project)
+    for target, uri in {"model": model_image_uri, "api": api_image_uri}.items():
+        if target not in source.images:  # what an uploaded image is made of is not known here
+            storage.put_json(s3, f"sbom/{target}.json", sbom.document(target, uri), project)
     BUILD.mkdir(exist_ok=True)
     for name, content in files.items():
         text = content if isinstance(content, str) else json.dumps(content, indent=2) + "\n"

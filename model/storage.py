@@ -130,8 +130,13 @@ def input_key(settings: Settings, channel: str, name: str) -> str:
 
 def put_config(s3: Any, config: dict[str, Any], settings: Settings) -> None:
     """Write the run's config/config.json."""
-    s3.put_object(Bucket=settings.bucket, Key=f"{settings.run_key}/config/config.json",
-                  Body=json.dumps(config, indent=2).encode(), ContentType="application/json", **encryption(settings))
+    put_json(s3, "config/config.json", config, settings)
+
+
+def put_json(s3: Any, name: str, content: dict[str, Any], settings: Settings) -> None:
+    """Write one of the run's files."""
+    s3.put_object(Bucket=settings.bucket, Key=f"{settings.run_key}/{name}", Body=json.dumps(content, indent=2).encode(),
+                  ContentType="application/json", **encryption(settings))
 
 
 def put_source(s3: Any, source: DataSource, found: dict[str, list[Found]], settings: Settings) -> None:

@@ -45,6 +45,7 @@ class MemoryFunctions:
 # What the buildspec has put into build/ before, and what of it all going back to the run needs.
 PACKAGED = ("deploy-endpoint.yml", "deploy-model-prd.yml", "monitoring.yml")
 RELEASE = ("api.json", "endpoint-prd.json", "monitoring.json", *PACKAGED)
+FILES = {"config/config.json", "data/source.json", "sbom/model.json", "sbom/api.json", *(f"release/{name}" for name in RELEASE)}
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def test_an_upload_of_data_is_laid_under_the_run(ecr: MemoryEcr, s3: Any, upload
     (upload / "hyperparameters.json").write_text('{"max_iter": 50}', encoding="utf-8")
     assert run(monkeypatch, "write") == 0
     written = {key.removeprefix(f"{project.run_key}/") for bucket, key in s3.objects if bucket == project.bucket}
-    assert written == {"data/input/train/churn.csv", "config/config.json", "data/source.json", *(f"release/{name}" for name in RELEASE)}
+    assert written == {"data/input/train/churn.csv", *FILES}
     assert set(s3.keys.values()) == {project.kms_key_arn}
     assert json.loads(s3.objects[project.bucket, f"{project.run_key}/config/config.json"])["training"]["hyperparameters"] == {"max_iter": 50}
     assert sorted(path.name for path in Path("build").iterdir() if path.name not in PACKAGED) == [
@@ -89,7 +90,7 @@ def test_what_pointers_lead_to_is_copied_under_the_run(ecr: MemoryEcr, s3: Any, 
     point(upload, TrainingUri="s3://data-sets/churn/train", TestUri="s3://data-sets/churn/test.csv")
     assert run(monkeypatch, "write") == 0
     written = {key.removeprefix(f"{project.run_key}/data/input/") for bucket, key in s3.objects if bucket == project.bucket}
-    others = {f"{project.run_key}/{name}" for name in ("config/config.json", "data/source.json", *(f"release/{name}" for name in RELEASE))}
+    others = {f"{project.run_key}/{name}" for name in FILES}
     assert written == {"train/one.csv", "train/more_two.csv", "test/test.csv"} | others
 
 

@@ -35,7 +35,7 @@ def test_evaluate_finds_the_live_model_or_else_a_folder_that_is_there(project: s
 ])
 def test_a_volume_key_is_left_out_where_the_disk_is_the_machines_own(project: settings.Settings, instance_type: str, has_key: bool) -> None:
     run = made(project, instance={"type": instance_type, "count": 1, "volume_gb": 10})
-    assert ("VolumeKmsKeyId" in run["Training"]["ResourceConfig"]) is has_key
+    assert run["Training"]["ResourceConfig"].get("VolumeKmsKeyId") == (project.kms_key_arn if has_key else None)
 
 
 def test_spot_waits_as_long_as_configured(project: settings.Settings) -> None:
