@@ -139,12 +139,11 @@ def _check(machine: Machine, kind: str, phase: str, properties: dict[str, Any], 
     rights = RIGHTS.get("Custom::" if kind.startswith("Custom::") else kind)
     if rights is None:
         raise UnsupportedError(kind)
-    key, service = _actor.get().access_key, kind.split("::")[1].lower()
-    through = {"kms:ViaService": f"{service}.{machine.region}.amazonaws.com", "kms:GrantIsForAWSResource": "true"}
+    key = _actor.get().access_key
     try:
         for action, arn in rights.needed(phase, machine, _without_aws_tags(properties), default_name):
             for policy in properties.get("ManagedPolicyArns") or [None]:
-                authorize(machine, key, action, arn, through | {
+                authorize(machine, key, action, arn, rights.context(machine) | {
                     "iam:PermissionsBoundary": properties.get("PermissionsBoundary"), "iam:PolicyARN": policy})
         if phase != "delete":
             for role, principal in rights.passed_roles(properties):

@@ -13,6 +13,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.capture import Capture
+from local.encryption import authorize_volume
 from local.instances import PRINCIPAL, HostingError, Instance, Place
 from local.logs import LogStream
 from local.machine import AccessDeniedError, Machine
@@ -42,6 +43,7 @@ class Variant:
         folder = fleet.folder / name
         folder.mkdir(parents=True)
         credentials = fleet.machine.session(self.model["ExecutionRoleArn"], PRINCIPAL, "SageMaker")
+        authorize_volume(fleet.machine, credentials.access_key, fleet.config.get("KmsKeyId"))
         log = LogStream(fleet.machine.client("logs", credentials), folder / "log",
                         f"/aws/sagemaker/Endpoints/{fleet.name}", f"{self.name}/{name}")
         instance = Instance(fleet.machine, self.model, Place(folder, log, f"{fleet.name}/{self.name}"))

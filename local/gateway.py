@@ -67,6 +67,7 @@ class Gateway:
             api_metrics,
             async_invocations,
             authorization,
+            calls,
             cloudformation,
             completion,
             dashboards,
@@ -89,7 +90,7 @@ class Gateway:
             self._native.SERVICE_HANDLERS[name] = handler
             self._native.SERVICE_REGISTRY.setdefault(name, {"module": name})
             SERVICE_TO_IAM_NAMESPACE.pop(name, None)  # ours ask IAM themselves, with the resource's ARN
-        for part in (metrics, retention, access_logs, api_metrics, authorization, cloudformation, completion, dashboards,
+        for part in (calls, metrics, retention, access_logs, api_metrics, authorization, cloudformation, completion, dashboards,
                      encryption, events, schedules, sam, workflow, layers, async_invocations, function_versions, native_types):
             part.install(self.machine)
         self._functions.install()

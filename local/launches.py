@@ -8,6 +8,7 @@ from typing import Any
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
+from local.authorization import authorize
 from local.machine import AccessDeniedError, Credentials, Machine
 from local.service import Call, ServiceError
 
@@ -17,6 +18,7 @@ POLL_SECONDS = 0.3
 OPERATIONS = {"PROVISION_PRODUCT": ("CREATE_COMPLETE", "ERROR"),
               "UPDATE_PROVISIONED_PRODUCT": ("UPDATE_COMPLETE", "TAINTED"),
               "TERMINATE_PROVISIONED_PRODUCT": ("DELETE_COMPLETE", "TAINTED")}
+COPY_TAG = "s3:ExistingObjectTag/servicecatalog:provisioning"  # condition key that Service Catalog's documentation names
 Start = Callable[[BaseClient, dict[str, Any]], str]  # starts the stack's operation for a product and returns the stack's id
 
 
@@ -67,7 +69,10 @@ class Launches:
         outputs: list[dict[str, Any]] = []
         try:
             product = self.provisioned[record["ProvisionedProductId"]]
-            client = self.machine.client("cloudformation", self._credentials(product))
+            credentials = self._credentials(product)
+            if record["RecordType"] != "TERMINATE_PROVISIONED_PRODUCT":
+                self._read_template(product, credentials)
+            client = self.machine.client("cloudformation", credentials)
             stack = start(client, product)
             self._note(record, stack)
             status, outputs = self._settled(client, stack)
@@ -88,6 +93,11 @@ class Launches:
         if product["LaunchRoleArn"]:
             return self.machine.session(product["LaunchRoleArn"], PRINCIPAL, f"SC-{product['Id']}")
         return Call(self.machine, product["caller"]).credentials
+
+    def _read_template(self, product: dict[str, Any], credentials: Credentials) -> None:
+        """Raise AccessDeniedError unless who launches may read Service Catalog's own copy of the template."""
+        copy = f"arn:aws:s3:::cf-templates-service-catalog/{product['ProvisioningArtifactId']}"
+        authorize(self.machine, credentials.access_key, "s3:GetObject", copy, {COPY_TAG: "true"})
 
     def _note(self, record: dict[str, Any], stack: str) -> None:
         with self.provisioned.edit(record["ProvisionedProductId"]) as product:

@@ -1,9 +1,9 @@
 """The rights that CloudFormation's role needs for the types that ministack provides.
 
 ministack provisions these types without asking IAM. Each line says what AWS asks for: the ARN of the resource
-(``{Property}`` from the template, the generated name where it is left out), and the actions of create, update and
-delete; ``action?Property`` is needed only when the template sets the property; ``action*`` has no resource level,
-``action@ARN`` has another resource. Source: the handlers' permissions of CloudFormation's resource schemas, less what
+(``{Property}`` or ``{Property.Member}`` from the template, the generated name where it is left out), and the actions of
+create, update and delete; ``action?Property`` is needed only when the template sets the property; ``action*`` has no
+resource level, ``action@ARN`` has another resource. Source: the handlers' permissions of CloudFormation's resource schemas, less what
 they do for properties that these templates leave out.
 """
 
@@ -18,6 +18,8 @@ from local.engines.registry import Reference
 from local.machine import Machine
 
 DEFAULTS = {"Path": "/"}  # of properties that a template may leave out; all other names are made up
+REPOSITORY_KEY = "kms|{EncryptionConfiguration.KmsKey}?EncryptionConfiguration.KmsKey"
+SERVICE_ROLES = "role/aws-service-role"
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,16 @@ class Rights:
         for written in getattr(self, phase).split():
             word, _, condition = written.partition("?")
             action, _, other = word.rstrip("*").partition("@")
-            if not condition or properties.get(condition):
+            if not condition or _value(properties, condition):
                 yield action, "*" if word.endswith("*") else _arn(other, machine, properties, default_name) if other else arn
         if self.more and phase != "delete":
             yield from self.more(machine, properties)
+
+    def context(self, machine: Machine) -> dict[str, str]:
+        """Return what conditions see of the service that makes the resource in its caller's name."""
+        service = self.arn.partition("|")[0]
+        return {"kms:ViaService": f"{service}.{machine.region}.amazonaws.com", "kms:GrantIsForAWSResource": "true",
+                "iam:AWSServiceName": f"{service}.amazonaws.com"}
 
     def passed_roles(self, properties: dict[str, Any]) -> Iterator[tuple[str, str]]:
         """Yield (role ARN, service principal) for every role that the properties hand to a service."""
@@ -59,18 +67,26 @@ def _values(value: Any, path: list[str]) -> Iterator[str]:
         yield value
 
 
+def _value(properties: dict[str, Any], path: str) -> Any:
+    """Return a property, or a member of one by its path."""
+    found: Any = properties
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, dict[str, Any]) else None
+    return found
+
+
 def _arn(template: str, machine: Machine, properties: dict[str, Any], default_name: str) -> str:
     if template == "*":
         return template
 
     def fill(match: re.Match[str]) -> str:
-        found = properties.get(match[1]) or DEFAULTS.get(match[1], default_name)
+        found = _value(properties, match[1]) or DEFAULTS.get(match[1], default_name)
         value = str(found[0] if isinstance(found, list) else found)
         if match[1] == "FunctionName" and ":function:" in value:
             return value.partition(":function:")[2].split(":")[0]
         return value if template == match[0] else value.rpartition(":")[2]  # a property that is an ARN, or names a part of one
 
-    text = re.sub(r"\{(\w+)\}", fill, template)
+    text = re.sub(r"\{([\w.]+)\}", fill, template)
     if text.startswith("arn:"):
         return text
     service, _, resource = text.partition("|")
@@ -167,8 +183,12 @@ RIGHTS: dict[str, Rights] = {
     "AWS::SNS::Subscription": Rights("sns|{TopicArn}", "sns:Subscribe", "sns:SetSubscriptionAttributes",
                                      "sns:Unsubscribe"),
     "AWS::ECR::Repository": Rights(
-        "ecr|repository/{RepositoryName}", "ecr:CreateRepository ecr:TagResource?Tags",
-        "ecr:PutImageScanningConfiguration ecr:PutImageTagMutability", "ecr:DeleteRepository"),
+        "ecr|repository/{RepositoryName}",
+        "ecr:CreateRepository ecr:TagResource?Tags ecr:SetRepositoryPolicy?RepositoryPolicyText "
+        f"kms:CreateGrant@{REPOSITORY_KEY} kms:DescribeKey@{REPOSITORY_KEY}",
+        "ecr:PutImageScanningConfiguration ecr:PutImageTagMutability ecr:SetRepositoryPolicy?RepositoryPolicyText",
+        "ecr:DeleteRepository ecr:ListImages?EmptyOnDelete ecr:BatchDeleteImage?EmptyOnDelete "
+        f"kms:RetireGrant@{REPOSITORY_KEY}"),
     "AWS::Events::Rule": Rights("events|rule/{Name}", "events:PutRule events:PutTargets?Targets",
                                 "events:PutRule events:PutTargets?Targets", "events:DeleteRule events:RemoveTargets",
                                 {"Targets.RoleArn": "events.amazonaws.com"}),
@@ -180,11 +200,14 @@ RIGHTS: dict[str, Rights] = {
         "cloudwatch:PutDashboard cloudwatch:GetDashboard", "cloudwatch:DeleteDashboards"),
     "AWS::EFS::FileSystem": Rights("elasticfilesystem|file-system/new",
                                    "elasticfilesystem:CreateFileSystem* elasticfilesystem:DescribeFileSystems "
-                                   "elasticfilesystem:PutFileSystemPolicy?FileSystemPolicy",
+                                   "kms:CreateGrant@kms|{KmsKeyId}?KmsKeyId kms:DescribeKey@kms|{KmsKeyId}?KmsKeyId "
+                                   "kms:GenerateDataKeyWithoutPlaintext@kms|{KmsKeyId}?KmsKeyId elasticfilesystem:PutFileSystemPolicy?FileSystemPolicy",
                                    "elasticfilesystem:UpdateFileSystem elasticfilesystem:PutFileSystemPolicy?FileSystemPolicy",
                                    "elasticfilesystem:DeleteFileSystem"),
     "AWS::EFS::MountTarget": Rights(
-        "elasticfilesystem|file-system/{FileSystemId}", "elasticfilesystem:CreateMountTarget elasticfilesystem:DescribeMountTargets",
+        "elasticfilesystem|file-system/{FileSystemId}", "elasticfilesystem:CreateMountTarget elasticfilesystem:DescribeMountTargets "
+        "ec2:CreateNetworkInterface@ec2|network-interface/new "
+        f"iam:CreateServiceLinkedRole@iam|{SERVICE_ROLES}/elasticfilesystem.amazonaws.com/AWSServiceRoleForAmazonElasticFileSystem",
         "elasticfilesystem:ModifyMountTargetSecurityGroups", "elasticfilesystem:DeleteMountTarget"),
     "AWS::EFS::AccessPoint": Rights(
         "elasticfilesystem|file-system/{FileSystemId}", "elasticfilesystem:CreateAccessPoint "
@@ -212,6 +235,8 @@ RIGHTS: dict[str, Rights] = {
     "AWS::WAFv2::WebACLAssociation": Rights(
         "{WebACLArn}", "wafv2:AssociateWebACL wafv2:GetWebACL wafv2:GetWebACLForResource@{ResourceArn} "
         "apigateway:SetWebACL@{ResourceArn}", "", "wafv2:DisassociateWebACL@{ResourceArn} apigateway:SetWebACL@{ResourceArn}"),
-    "AWS::EC2::VPCEndpoint": _ec2("vpc-endpoint", "ec2:CreateVpcEndpoint ec2:DescribeVpcEndpoints*", "ec2:ModifyVpcEndpoint",
-                                  "ec2:DeleteVpcEndpoints"),
+    "AWS::EC2::VPCEndpoint": _ec2(
+        "vpc-endpoint", "ec2:CreateVpcEndpoint ec2:DescribeVpcEndpoints* "
+        "route53:AssociateVPCWithHostedZone@arn:aws:route53:::hostedzone/new?PrivateDnsEnabled",
+        "ec2:ModifyVpcEndpoint", "ec2:DeleteVpcEndpoints"),
 }

@@ -10,6 +10,7 @@ from local.alarms import SEAMS as ALARM_SEAMS
 from local.alias_shift import SEAMS as SHIFT_SEAMS
 from local.api_metrics import SEAMS as API_SEAMS
 from local.async_invocations import SEAMS as ASYNC_SEAMS
+from local.calls import SEAMS as CALL_SEAMS
 from local.dashboards import SEAMS as DASHBOARD_SEAMS
 from local.durability import SEAMS as DURABILITY_SEAMS
 from local.engines.layers import SEAMS as LAYER_SEAMS
@@ -39,7 +40,6 @@ SEAMS: tuple[tuple[str, str], ...] = (
     ("ministack.core.iam_evaluator", "_anonymous"),
     ("ministack.core.iam_evaluator", "_conditions_met"),
     ("ministack.core.iam_evaluator", "_service_principal_matches"),
-    ("ministack.core.iam_evaluator", "enforce"),
     ("ministack.core.iam_evaluator", "resolve_credential"),
     ("ministack.core.iam_evaluator", "pin_request_origin"),
     ("ministack.core.responses", "request_scope"),
@@ -80,6 +80,7 @@ SEAMS: tuple[tuple[str, str], ...] = (
     *ALARM_SEAMS,
     *API_SEAMS,
     *ASYNC_SEAMS,
+    *CALL_SEAMS,
     *DASHBOARD_SEAMS,
     *DURABILITY_SEAMS,
     *ENVIRONMENT_SEAMS,

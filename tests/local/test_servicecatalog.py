@@ -15,7 +15,7 @@ TEMPLATE = {"Parameters": {"Name": {"Type": "String", "Description": "Name of th
             "Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {
                 "TopicName": {"Ref": "Name"}, "DisplayName": {"Ref": "Title"}}}},
             "Outputs": {"TopicArn": {"Value": {"Ref": "Topic"}}}}
-LAUNCH = ["cloudformation:*", "sns:*"]
+LAUNCH = ["s3:GetObject", "cloudformation:*", "sns:*"]
 
 
 @dataclass
@@ -155,7 +155,7 @@ def test_a_caller_without_the_portfolio_is_refused(offer: Offer, aws: Any) -> No
 
 
 def test_a_right_that_the_launch_role_lacks_fails_the_record_naming_it(offer: Offer) -> None:
-    offer.permit(["cloudformation:*"])
+    offer.permit(["cloudformation:*", "s3:GetObject"])
     try:
         record = offer.provision(offer.user, "poor", Name=f"{offer.name}-poor")["RecordDetail"]
     finally:
@@ -164,6 +164,16 @@ def test_a_right_that_the_launch_role_lacks_fails_the_record_naming_it(offer: Of
     assert "Topic (AWS::SNS::Topic)" in record["RecordErrors"][0]["Description"]
     assert "is not authorized to perform: sns:CreateTopic" in record["RecordErrors"][0]["Description"]
     assert offer.user.describe_provisioned_product(Name="poor")["ProvisionedProductDetail"]["Status"] == "ERROR"
+
+
+def test_a_launch_role_that_may_not_read_the_copy_of_the_template_fails_the_record(offer: Offer) -> None:
+    offer.permit([action for action in LAUNCH if action != "s3:GetObject"])
+    try:
+        record = offer.provision(offer.user, "blind", Name=f"{offer.name}-blind")["RecordDetail"]
+    finally:
+        offer.permit(LAUNCH)
+    assert record["Status"] == "FAILED"
+    assert "is not authorized to perform: s3:GetObject" in record["RecordErrors"][0]["Description"]
 
 
 def test_a_launch_role_that_does_not_trust_service_catalog_fails_the_record(offer: Offer, aws: Any) -> None:
