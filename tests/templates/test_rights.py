@@ -58,6 +58,27 @@ def test_a_role_is_trusted_to_one_service(name: str, key: str, role: dict) -> No
     assert trust[0]["Principal"]["Service"].endswith(".amazonaws.com")
 
 
+# Services that do not say for which account they assume a role; elsewhere a condition would keep them out.
+SILENT = {
+    "apigateway.amazonaws.com": "writes all logs of the account's APIs with the one role that the account names",
+    "cloudformation.amazonaws.com": "documents the keys for roles of extensions, not for roles of stacks",
+    "lambda.amazonaws.com": "documents none for execution roles",
+    "servicecatalog.amazonaws.com": "documents none for launch roles",
+}
+
+
+@pytest.mark.parametrize("name, key, role", ROLES)
+def test_a_service_takes_a_role_for_this_account_alone(name: str, key: str, role: dict) -> None:
+    [trust] = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    expected = None if trust["Principal"]["Service"] in SILENT else {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    assert trust.get("Condition") == expected
+
+
+def test_no_service_is_called_silent_without_a_role() -> None:
+    trusted = {role["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]["Service"] for _, _, role in roles()}
+    assert set(SILENT) <= trusted
+
+
 @pytest.mark.parametrize("name, key, role", [role for role in ROLES if role.values[0] != "studio.yml"])
 def test_a_role_takes_the_boundary(name: str, key: str, role: dict) -> None:
     assert role["Properties"]["PermissionsBoundary"] == {
