@@ -36,7 +36,7 @@ def without_action(text: str, role: str, action: str) -> str:
     end = re.compile(r"^  \S", re.MULTILINE).search(text, start.end())
     block = text[start.end():end.start() if end else len(text)]
     lines, changed = block.splitlines(keepends=True), 0
-    while places := [index for index, line in enumerate(lines) if re.search(rf"[ \[]{re.escape(action)}(?=[\],\n])", line)]:
+    while places := [index for index, line in enumerate(lines) if re.search(rf"[ \[]{re.escape(action)}(?=[\],\n]| +#)", line)]:
         _remove(lines, places[0], action)
         changed += 1
     assert changed, f"{role} has no {action}"
@@ -46,7 +46,7 @@ def without_action(text: str, role: str, action: str) -> str:
 def _remove(lines: list[str], place: int, action: str) -> None:
     """Take an action out of the line that names it: an item, a member of an inline list, or a statement's only one."""
     line = lines[place]
-    if line.strip() == f"- {action}":
+    if line.partition(" #")[0].strip() == f"- {action}":
         del lines[place]
     elif "[" in line:
         first = re.sub(rf"\[{re.escape(action)}, |, {re.escape(action)}(?=[\],])", lambda found: found[0][0] * (

@@ -48,6 +48,7 @@ MISSING = [
     Missing(PIPELINE, "WorkflowRole", "sagemaker:CreateTrainingJob", "Train/Run"),
     Missing(PIPELINE, "JobRole", "s3:PutObject", "Train/Run"),
     Missing(PIPELINE, "JobRole", "kms:GenerateDataKey", "Train/Run"),
+    Missing(PIPELINE, "EndpointRole", "kms:CreateGrant", "DeployDev/Endpoint"),
     Missing(API, "ApiRole", "sagemaker:InvokeEndpoint", "answered 502"),
 ]
 

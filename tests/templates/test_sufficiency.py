@@ -7,6 +7,7 @@ them stands below with the reason why it is never called for these templates.
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from functools import cache
 
 import pytest
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
@@ -97,6 +98,7 @@ NEVER_CALLED = {
 }
 
 
+@cache
 def permissions(kind: str) -> set[str]:
     """Return what CloudFormation may call for a type, by its schema."""
     if kind in BY_HAND:
