@@ -103,9 +103,9 @@ def permissions(kind: str) -> set[str]:
     """Return what CloudFormation may call for a type, by its schema."""
     if kind in BY_HAND:
         return BY_HAND[kind]
-    handlers = PROVIDER_SCHEMA_MANAGER.get_resource_schema(region="us-east-1", resource_type=kind).schema["handlers"]
-    return {action for operation in ("create", "read", "update", "delete")
-            for action in handlers.get(operation, {}).get("permissions", [])}
+    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema(region="us-east-1", resource_type=kind).schema
+    parts = [schema["handlers"].get(operation, {}) for operation in ("create", "read", "update", "delete")]
+    return {action for part in [*parts, schema.get("tagging", {})] for action in part.get("permissions", [])}
 
 
 def covered(action: str, patterns: set[str]) -> bool:
@@ -152,7 +152,6 @@ BEYOND = {  # what the schemas leave out
         "cloudformation:CreateChangeSet",  # the SAM transform
         "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:GetRepositoryPolicy",  # Lambda takes an image in the caller's name
         "lambda:InvokeFunction",  # custom resources
-        "lambda:ListTags",
         "sagemaker:UpdateEndpointWeightsAndCapacities",  # Application Auto Scaling asks whether its caller might scale himself
     },
     "LaunchRole": {
@@ -163,7 +162,6 @@ BEYOND = {  # what the schemas leave out
         "ec2:DescribeAvailabilityZones",  # Fn::GetAZs
         "ecr:BatchDeleteImage", "ecr:ListImages",  # EmptyOnDelete
         "lambda:InvokeFunction",  # custom resources
-        "lambda:ListTags",
         "route53:AssociateVPCWithHostedZone",  # the private name of the interface endpoint
     },
 }
