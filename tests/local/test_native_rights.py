@@ -12,7 +12,7 @@ KEY = "arn:aws:kms:us-east-1:000000000000:key/1234"
 LINKED = "arn:aws:iam::000000000000:role/aws-service-role/elasticfilesystem.amazonaws.com/AWSServiceRoleForAmazonElasticFileSystem"
 
 
-@pytest.fixture()
+@pytest.fixture
 def machine(tmp_path: Path) -> Machine:
     """A machine that nothing runs on."""
     return Machine(data=tmp_path, port=0, clock=Clock(), cache=tmp_path)

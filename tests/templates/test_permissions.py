@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -66,14 +65,14 @@ Resources:
 """
 
 
-@pytest.fixture()
-def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Role]:
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Role:
     """The role of a template of its own."""
     (tmp_path / "small.yml").write_text(TEMPLATE)
     monkeypatch.setattr(permissions, "ROOT", tmp_path)
     monkeypatch.setattr(permissions, "TEMPLATES", ["small.yml"])
     [role] = all_roles()
-    yield role
+    return role
 
 
 def test_a_right_without_use_or_reason_is_named(small: Role) -> None:
