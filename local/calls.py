@@ -1,6 +1,7 @@
 """What every role has asked for: each action once, allowed or not, with the first resource that it was asked for.
 
 IAM's one entry is the seam, so nothing that is authorized escapes: calls over HTTP and what services do for a role.
+`python scripts/permissions.py` makes docs/permissions.md of it.
 """
 
 from contextlib import suppress

@@ -91,6 +91,7 @@ if [ "$full" -eq 1 ]; then
   fi
 fi
 check "name lengths" "$python" -m pytest tests/templates/test_names.py
+check "rights, and why (docs/permissions.md)" "$python" -m pytest tests/templates/test_permissions.py
 check "who may import whom" "$python" -m pytest tests/templates/test_tree.py
 check "scripts (shellcheck)" shellcheck --external-sources "${scripts[@]}"
 check "image (hadolint)" hadolint container/Dockerfile
