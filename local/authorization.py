@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from local.machine import AccessDeniedError, Machine
+from local.machine import AccessDeniedError, Machine, NotAuthenticatedError
 
 
 def authorize(machine: Machine, access_key: str, action: str, resource: str = "*",
@@ -24,7 +24,7 @@ def authorize(machine: Machine, access_key: str, action: str, resource: str = "*
     if denied is None:
         return
     if isinstance(denied, AuthError):
-        raise AccessDeniedError(f"{denied.code}: {denied.message}")
+        raise NotAuthenticatedError(denied.code, denied.message)
     reason = ("with an explicit deny in a policy" if denied.decision == "Deny"
               else f"because no identity-based policy allows the {action} action")
     raise AccessDeniedError(f"User: {denied.principal_arn} is not authorized to perform: {action} "
@@ -47,6 +47,21 @@ def install(machine: Machine) -> None:
     tags = iam_actions.request_tag_context
     iam_actions.request_tag_context = lambda service, action, body, given: {
         **tags(service, action, body, given), **_metric_namespace(action, body, given)}
+    iam_actions.access_denied_response = _naming_the_resource(iam_actions.access_denied_response)
+
+
+def _naming_the_resource(answer: Any) -> Any:
+    """Return what answers a denial by an identity's policies so that it names the resource, as AWS does."""
+    from ministack.core.iam_actions import identity_denial_message
+
+    def denied(service: str, action: str, principal: str, *rest: Any, **told: Any) -> Any:
+        if not (told.get("message") or told.get("error_code") or told.get("resource_policy_arn")):
+            resource = told.get("resource_arn", "*")
+            told["message"] = identity_denial_message(action, principal, f'"{resource}"' if service == "s3" else resource,
+                                                      told.get("explicit_deny", False))
+        return answer(service, action, principal, *rest, **told)
+
+    return denied
 
 
 def _metric_namespace(action: str, body: bytes, given: dict[str, Any]) -> dict[str, str]:

@@ -33,6 +33,14 @@ class AccessDeniedError(Exception):
     """A caller lacks a right; the message names principal, action and resource."""
 
 
+class NotAuthenticatedError(AccessDeniedError):
+    """A caller is nobody that AWS knows: without credentials, or with false ones."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 @dataclass(frozen=True)
 class Credentials:
     """Access key, secret and (for a role) session token."""

@@ -20,7 +20,7 @@ from botocore.model import OperationModel, ServiceModel, Shape
 from botocore.validate import ParamValidator
 
 from local.authorization import authorize, authorize_pass_role
-from local.machine import AccessDeniedError, Credentials, Machine
+from local.machine import AccessDeniedError, Credentials, Machine, NotAuthenticatedError
 
 logger = logging.getLogger("local")
 Response = tuple[int, dict[str, str], bytes]
@@ -123,6 +123,10 @@ class Service:
             return self.respond(operation, self.perform(operation, request, call))
         except ServiceError as error:
             return self._error(error.code, str(error), error.status)
+        except NotAuthenticatedError as error:
+            from ministack.core.iam_actions import access_denied_response
+
+            return access_denied_response(self.service_name, "", "", "", error_code=error.code, message=str(error), headers=headers)
         except AccessDeniedError as error:
             return self._error("AccessDeniedException", str(error), 400)
         except Exception as error:
