@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import os
+import re
 import shutil
 import signal
 import socket
@@ -16,8 +17,12 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from local.machine import Machine
+
+REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 DYING_SECONDS = 3.0
@@ -52,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("--port", type=int, default=4566, help="port of the endpoint (4566)")
     parser.add_argument("--data", type=Path, default=Path("build/local"), help="folder of the state (build/local)")
+    parser.add_argument("--region", default="us-east-1", help="region that it stands for (us-east-1)")
     parser.add_argument("--speed", type=float, default=60.0, help="how much shorter AWS's waits are (60; 1 is real)")
     parser.add_argument("--fresh", action="store_true", help="up: delete the state of a former run first")
     parser.add_argument("--foreground", action="store_true", help="up: stay in this terminal until Ctrl-C")
@@ -97,6 +103,8 @@ def up(options: argparse.Namespace) -> None:
     if record := _record(options):
         raise CommandError(f"already running at http://127.0.0.1:{record['port']} (pid {record['pid']}); "
                            f"python -m local down --data {options.data} ends it.")
+    if not REGION.fullmatch(options.region):
+        raise CommandError(f"--region {options.region} must be a region as AWS writes it, such as eu-west-1.")
     _port_is_free(options.port, options.data)
     if options.fresh:
         _delete_state(options.data)
@@ -107,7 +115,7 @@ def up(options: argparse.Namespace) -> None:
     if options.foreground:
         return _serve(options)
     _start_in_background(options)
-    _announce(options.port)
+    _announce(options)
     return None
 
 
@@ -117,7 +125,7 @@ def _start_in_background(options: argparse.Namespace) -> None:
     with log.open("ab") as output:
         child = subprocess.Popen(
             [sys.executable, "-m", "local", "up", "--foreground", "--port", str(options.port), "--data",
-             str(options.data), "--speed", str(options.speed)],
+             str(options.data), "--speed", str(options.speed), "--region", options.region],
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
     try:
         started = _wait(lambda: _record(options) is not None or child.poll() is not None, START_SECONDS)
@@ -140,9 +148,10 @@ def _has_space(data: Path) -> None:
         raise CommandError(str(error)) from error
 
 
-def _announce(port: int) -> None:
-    print(f"local AWS ready at http://127.0.0.1:{port}\n\n"
-          f"export AWS_ENDPOINT_URL=http://127.0.0.1:{port} AWS_DEFAULT_REGION=us-east-1 \\\n"
+def _announce(options: argparse.Namespace) -> None:
+    address = f"http://127.0.0.1:{options.port}"
+    print(f"local AWS ready at {address}\n\n"
+          f"export AWS_ENDPOINT_URL={address} AWS_DEFAULT_REGION={options.region} \\\n"
           "       AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test", flush=True)
 
 
@@ -191,10 +200,12 @@ def _serve(options: argparse.Namespace) -> None:
         record.write_text(json.dumps({"pid": os.getpid(), "started": start_time(os.getpid()), "port": options.port,
                                       "speed": options.speed}))
         if options.foreground and sys.stdout.isatty():
-            _announce(options.port)
+            _announce(options)
 
+    machine = Machine(data, options.port, Clock(options.speed), cache_folder(), options.region)
     try:
-        Gateway(Machine(data, options.port, Clock(options.speed), cache_folder())).run(ready)
+        _stays_in_its_region(machine)
+        Gateway(machine).run(ready)
     except SeamError as error:
         raise CommandError(str(error)) from error
     except sqlite3.Error as error:
@@ -204,6 +215,14 @@ def _serve(options: argparse.Namespace) -> None:
     logging.shutdown()
     sys.stdout.flush()
     os._exit(0)  # all is stopped and saved; a thread may still wait for a function's answer
+
+
+def _stays_in_its_region(machine: "Machine") -> None:
+    """Refuse a state of another region: its ARNs name that one."""
+    kept = machine.store.table("machine").setdefault("place", {"region": machine.region})["region"]
+    if kept != machine.region:
+        raise CommandError(f"the state in {machine.data} is of {kept}; start it with --region {kept}, or choose another folder "
+                           "with --data.")
 
 
 def _lock(data: Path) -> int:

@@ -5,7 +5,7 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -206,9 +206,16 @@ def _mail(machine: Machine, topic_arn: str, message: str, subject: str) -> None:
     addresses = [sub["endpoint"] for sub in topic.get("subscriptions", []) if sub.get("protocol") == "email"]
     if not addresses:
         return
-    s3, now = machine.client("s3"), datetime.now(UTC)
-    s3.create_bucket(Bucket=OUTBOX)
+    s3, now = _outbox(machine), datetime.now(UTC)
     for address in addresses:
         text = (f"Date: {now:%a, %d %b %Y %H:%M:%S +0000}\nTo: {address}\nSubject: {subject or 'AWS Notification'}\n"
                 f"X-Topic: {topic_arn}\n\n{message}\n")
         s3.put_object(Bucket=OUTBOX, Key=f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}.eml", Body=text.encode())
+
+
+def _outbox(machine: Machine) -> Any:
+    """Return a client of S3 that finds the outbox bucket."""
+    s3, elsewhere = machine.client("s3"), {"CreateBucketConfiguration": {"LocationConstraint": machine.region}}
+    with suppress(s3.exceptions.BucketAlreadyOwnedByYou):  # us-east-1, which takes no constraint, does not mind
+        s3.create_bucket(Bucket=OUTBOX, **({} if machine.region == "us-east-1" else elsewhere))
+    return s3

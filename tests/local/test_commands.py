@@ -68,6 +68,15 @@ def test_what_does_not_run_has_no_status_and_needs_no_end(tmp_path: Path) -> Non
     assert local("down", "--data", tmp_path).returncode == 0
 
 
+def test_a_state_stays_in_the_region_that_its_arns_name(tmp_path: Path) -> None:
+    place = ("--port", free_port(), "--data", tmp_path / "data")
+    assert "AWS_DEFAULT_REGION=eu-central-1" in local("up", *place, "--region", "eu-central-1").stdout
+    local("down", *place)
+    assert "--region eu-central-1" in refusal(local("up", *place))
+    assert local("up", *place, "--region", "eu-central-1").returncode == 0
+    local("down", *place)
+
+
 @pytest.mark.parametrize("command", ["up", "reset"])
 def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path, command: str) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
@@ -80,7 +89,7 @@ def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path, command: str) -
 
 @pytest.mark.parametrize(("options", "word"), [
     (["--port", 0], "--port 0"), (["--port", 99999], "--port 99999"), (["--speed", 0], "--speed 0"), (["--speed", "nan"], "--speed nan"),
-    (["--data", "README.md"], "README.md"), (["--data", "/proc/no/such/folder"], "/proc/no")])
+    (["--region", "Frankfurt"], "--region Frankfurt"), (["--data", "README.md"], "README.md"), (["--data", "/proc/no/such/folder"], "/proc/no")])
 def test_an_impossible_option_is_refused_by_name(options: list, word: str) -> None:
     port = [] if "--port" in options else ["--port", free_port()]
     assert word in refusal(local("up", *port, *options))
