@@ -24,8 +24,9 @@ THREADS = 8
 class ApiClient:
     """Sends one customer at a time, signed, over connections that stay open."""
 
-    def __init__(self, url: str) -> None:
-        self.url, self.http = url, URLLib3Session(timeout=60, max_pool_connections=2 * THREADS)
+    def __init__(self, url: str, credentials: tuple[str, ...] = ("test", "test")) -> None:
+        self.url, self.credentials = url, credentials
+        self.http = url, URLLib3Session(timeout=60, max_pool_connections=2 * THREADS)
         self.body = "\n".join(line.rpartition(",")[0] for line in (ROOT / "data" / "churn.csv").read_text().splitlines()[:2]).encode()
 
     def ask(self) -> str:
@@ -44,9 +45,16 @@ class ApiClient:
         assert reply.status_code == 200, reply.content
         return str(reply.headers["x-amzn-RequestId"])
 
+    def refusal(self) -> tuple[int, str]:
+        """Ask, and return the status and the reason of what is no answer."""
+        reply = self._post(self.body, "text/csv")
+        told = json.loads(reply.content)
+        return reply.status_code, str(told.get("message") or told.get("Message"))
+
     def _post(self, body: bytes, kind: str) -> Any:
         request = AWSRequest("POST", self.url, data=body, headers={"Content-Type": kind})
-        SigV4Auth(Credentials("test", "test"), "execute-api", "us-east-1").add_auth(request)
+        if self.credentials:
+            SigV4Auth(Credentials(*self.credentials), "execute-api", "us-east-1").add_auth(request)
         return self.http.send(request.prepare())
 
     def asked(self, count: int) -> Counter[str]:

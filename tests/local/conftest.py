@@ -1,22 +1,17 @@
 """One local AWS for the whole run, and one project taken through its first release on it."""
 
-import sys
 from collections.abc import Iterator
 
 import pytest
 
-from tests.local.local_aws import LocalAws, free_port
+from tests.local.local_aws import LocalAws, running
 
 
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
     """A local AWS of this test run alone."""
-    machine = LocalAws(free_port(), tmp_path_factory.mktemp("aws"))
-    place = ("--port", str(machine.port), "--data", str(machine.data))
-    started = machine.run(sys.executable, "-m", "local", "up", *place)
-    assert started.returncode == 0, started.stderr
-    yield machine
-    machine.run(sys.executable, "-m", "local", "down", *place)
+    with running(tmp_path_factory.mktemp("aws")) as machine:
+        yield machine
 
 
 @pytest.fixture(scope="session")

@@ -5,21 +5,27 @@ import os
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore import UNSIGNED
+from botocore.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
 class LocalAws:
-    """A running local AWS: its address, the variables that reach it, and its state folder."""
+    """A running local AWS: its address, its state folder, its region, and who calls it."""
 
     port: int
     data: Path
+    region: str = "us-east-1"
+    credentials: tuple[str, ...] = ("test", "test")  # key, secret and a session's token; empty for a caller without any
 
     @property
     def endpoint_url(self) -> str:
@@ -29,14 +35,21 @@ class LocalAws:
     def environment(self) -> dict[str, str]:
         """The variables of a shell that has just these set."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
-        return kept | {"AWS_ENDPOINT_URL": self.endpoint_url, "AWS_DEFAULT_REGION": "us-east-1",
-                       "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
-                       "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+        return kept | dict(zip(names, self.credentials, strict=False)) | {
+            "AWS_ENDPOINT_URL": self.endpoint_url, "AWS_DEFAULT_REGION": self.region, "AWS_EC2_METADATA_DISABLED": "true",
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
-    def client(self, service: str, access_key: str = "test", secret_key: str = "test") -> Any:
-        """A client with the account's own rights, or those of a user's key."""
-        return boto3.client(service, endpoint_url=self.endpoint_url, region_name="us-east-1",
-                            aws_access_key_id=access_key, aws_secret_access_key=secret_key)
+    def called_by(self, *credentials: str) -> "LocalAws":
+        """The same as another caller reaches it."""
+        return replace(self, credentials=credentials)
+
+    def client(self, service: str) -> Any:
+        """A client with the caller's rights."""
+        key, secret, token = (*self.credentials, None, None, None)[:3]
+        return boto3.client(service, endpoint_url=self.endpoint_url, region_name=self.region, aws_access_key_id=key,
+                            aws_secret_access_key=secret, aws_session_token=token,
+                            config=None if self.credentials else Config(signature_version=UNSIGNED))
 
     def run(self, *command: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
         """Run a command as a user's shell would and return what it printed."""
@@ -50,6 +63,17 @@ class LocalAws:
         """Take a project through the demo's two chapters; return the outcome and the report."""
         outcome = self.run(sys.executable, "scripts/demo.py", "--report", str(report), *arguments, cwd=cwd)
         return outcome, json.loads(report.read_text())
+
+
+@contextmanager
+def running(data: Path, region: str = "us-east-1") -> Iterator[LocalAws]:
+    """Start a local AWS on a folder, and end it."""
+    machine = LocalAws(free_port(), data, region)
+    place = ("--port", str(machine.port), "--data", str(machine.data), "--region", region)
+    started = machine.run(sys.executable, "-m", "local", "up", *place)
+    assert started.returncode == 0, started.stderr
+    yield machine
+    machine.run(sys.executable, "-m", "local", "down", *place)
 
 
 def free_port() -> int:

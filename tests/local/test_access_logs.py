@@ -119,6 +119,6 @@ def test_who_gives_the_account_a_role_must_be_allowed_to_pass_it(aws: LocalAws, 
     key = iam.create_access_key(UserName="log-setter")["AccessKey"]
     iam.put_user_policy(UserName="log-setter", PolicyName="p", PolicyDocument=json.dumps({"Statement": [
         {"Effect": "Allow", "Action": "apigateway:*", "Resource": "*"}]}))
-    setter = aws.client("apigateway", key["AccessKeyId"], key["SecretAccessKey"])
+    setter = aws.called_by(key["AccessKeyId"], key["SecretAccessKey"]).client("apigateway")
     with pytest.raises(ClientError, match="iam:PassRole"):
         setter.update_account(patchOperations=[{"op": "replace", "path": "/cloudwatchRoleArn", "value": account}])

@@ -2,7 +2,9 @@
 
 import pytest
 
+from tests.local.inventory import inventory, named
 from tests.local.local_aws import LocalAws
+from tests.local.new_projects import create, offer
 from tests.local.project_runs import Project, until, zipped
 
 
@@ -52,38 +54,28 @@ def test_rm_s3_deletes_the_bucket_with_all_versions_when_told_yes(project: Proje
     assert project.aws.run(*command, "--yes").returncode == 0
 
 
-def test_a_project_that_could_not_be_created_can_be_deleted_and_created_again(aws: LocalAws,
-                                                                              release_without_network: dict) -> None:
-    assert create(aws, release_without_network["organization"], "NetworkMode", "maybe") == "CreateFailed"
+@pytest.fixture(scope="module")
+def second_try(aws: LocalAws, release_without_network: dict) -> Project:
+    """A project that could not be created, was deleted, and is created again."""
+    offered = offer(aws, release_without_network["organization"])
+    assert create(aws, offered, "second-try", ProjectPrefix="again", NetworkMode="maybe")[1] == "CreateFailed"
     assert aws.run("bash", "scripts/rm_prj.sh", "second-try", "--yes").returncode == 0
-    assert create(aws, release_without_network["organization"], "NetworkMode", "none") == "CreateCompleted"
+    project, status = create(aws, offered, "second-try", ProjectPrefix="again", NetworkMode="none")
+    assert status == "CreateCompleted"
+    return project
 
 
-def test_delete_project_alone_removes_it_too(aws: LocalAws) -> None:
+def test_a_project_that_could_not_be_created_can_be_deleted_and_created_again(second_try: Project) -> None:
+    assert {"pipelines", "repositories", "roles", "topics"} <= set(second_try.everything())
+
+
+def test_delete_project_alone_leaves_bucket_and_key_of_what_never_had_a_release(aws: LocalAws, second_try: Project) -> None:
     sagemaker = aws.client("sagemaker")
-    name = f"again-churn-{sagemaker.describe_project(ProjectName='second-try')['ProjectId']}"
-    project = Project(aws, name)
     sagemaker.delete_project(ProjectName="second-try")
     until(lambda: sagemaker.describe_project(ProjectName="second-try")["ProjectStatus"] != "DeleteInProgress", "the deletion")
     assert sagemaker.describe_project(ProjectName="second-try")["ProjectStatus"] == "DeleteCompleted"
-    assert project.everything() == {"buckets": [project.bucket]}
-
-
-def create(aws: LocalAws, organization: str, key: str, value: str) -> str:
-    """Create the project second-try with one more parameter; return the status in which it settles."""
-    sagemaker = aws.client("sagemaker")
-    product = aws.client("cloudformation").describe_stack_resource(
-        StackName=organization, LogicalResourceId="Product")["StackResourceDetail"]["PhysicalResourceId"]
-    [artifact] = aws.client("servicecatalog").list_provisioning_artifacts(ProductId=product)["ProvisioningArtifactDetails"]
-    form = {"ModelName": "churn", "ProjectPrefix": "again", "Email": "admin@example.com", key: value}
-    sagemaker.create_project(ProjectName="second-try", ServiceCatalogProvisioningDetails={
-        "ProductId": product, "ProvisioningArtifactId": artifact["Id"],
-        "ProvisioningParameters": [{"Key": name, "Value": text} for name, text in form.items()]})
-
-    def status() -> str:
-        return sagemaker.describe_project(ProjectName="second-try")["ProjectStatus"]
-
-    return until(lambda: status().startswith(("CreateC", "CreateF")) and status(), "the project")
+    assert second_try.everything() == {"buckets": [second_try.bucket]}
+    assert named(inventory(aws), second_try.name) == {("buckets", second_try.bucket)}
 
 
 @pytest.mark.parametrize(("script", "arguments"), [("rm_prj.sh", ["some-project"]), ("rm_s3.sh", ["some-bucket", "us-east-1"])])

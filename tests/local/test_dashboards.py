@@ -108,7 +108,7 @@ def test_a_picture_of_a_dashboard_needs_the_right(aws: LocalAws) -> None:
     key = iam.create_access_key(UserName="viewer")["AccessKey"]
     iam.put_user_policy(UserName="viewer", PolicyName="one", PolicyDocument=json.dumps({"Statement": [{
         "Effect": "Allow", "Action": "cloudwatch:PutDashboard", "Resource": "arn:aws:cloudwatch::000000000000:dashboard/mine"}]}))
-    viewer = aws.client("cloudwatch", key["AccessKeyId"], key["SecretAccessKey"])
+    viewer = aws.called_by(key["AccessKeyId"], key["SecretAccessKey"]).client("cloudwatch")
     with pytest.raises(ClientError, match="cloudwatch:GetMetricWidgetImage"):
         viewer.get_metric_widget_image(MetricWidget="{}")
     with pytest.raises(ClientError, match="cloudwatch:PutDashboard"):

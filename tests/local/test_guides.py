@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.local.altered_copy import repository
-from tests.local.local_aws import LocalAws, free_port
+from tests.local.local_aws import LocalAws, running
 
 pytestmark = pytest.mark.slow
 GUIDES = ("publish", "project", "runs", "data", "release", "roll-back", "api", "clean-up")
@@ -43,12 +43,8 @@ while [[ $(status) == InProgress || $(status) == Stopping ]]; do sleep 1; done
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[LocalAws]:
     """A machine of its own: the guides' names are those of everybody who reads them."""
-    made = LocalAws(free_port(), tmp_path / "data")
-    place = ("--port", str(made.port), "--data", str(made.data))
-    started = made.run(sys.executable, "-m", "local", "up", *place)
-    assert started.returncode == 0, started.stderr
-    yield made
-    made.run(sys.executable, "-m", "local", "down", *place)
+    with running(tmp_path / "data") as made:
+        yield made
 
 
 def checkout(folder: Path) -> Path:

@@ -1,19 +1,24 @@
 """Three projects, two of them with the same prefix and model name, are made and released at the same time and never meet."""
 
 import json
+import os
 import re
+import signal
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.local_aws import LocalAws
+from tests.local.inventory import RETAINED, Inventory, inventory, kinds
+from tests.local.local_aws import ROOT, LocalAws, running
+from tests.local.new_projects import create, in_role, offer, publish, stop_first_run
 from tests.local.project_runs import Project, churn, until, zipped
+from tests.local.test_guides import BLOCK
 
 pytestmark = pytest.mark.slow
 ORGANIZATION = "several"
@@ -25,7 +30,6 @@ FORMS = {  # the first two share every name but the project's id
 PAIRS = [("alpha", "beta"), ("beta", "alpha"), ("alpha", "gamma"), ("gamma", "alpha")]
 DENIALS = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException"}
 SHARED = {"AWS::ApiGateway::Stage"}  # their physical id is the stage's name, prd in each API
-ACCOUNT = "arn:aws:iam::000000000000:root"
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,10 @@ class Released:
     def names(self) -> dict[str, str]:
         """What an attempt's request is filled with."""
         name = self.project.name
+        place = f"{self.aws.region}:000000000000"
         return {"name": name, "bucket": self.project.bucket, "endpoint": f"{name}-{self.run[:8]}-p",
-                "topic": f"arn:aws:sns:us-east-1:000000000000:{name}", "key": self._stack_output("KeyArn"),
-                "machine": f"arn:aws:states:us-east-1:000000000000:stateMachine:{name}-workflow"}
+                "topic": f"arn:aws:sns:{place}:{name}", "key": self._stack_output("KeyArn"),
+                "machine": f"arn:aws:states:{place}:stateMachine:{name}-workflow"}
 
     def _stack_output(self, key: str) -> str:
         pages = self.aws.client("cloudformation").get_paginator("describe_stacks").paginate()
@@ -70,60 +75,17 @@ class Released:
         rows = churn(2909)
         body = "\n".join(line.rpartition(",")[0] for line in (rows[0], rows[2909]))
         key = self.key if key is None else key
-        who = ["-H", f"x-api-key: {key}"] if key else ["--aws-sigv4", "aws:amz:us-east-1:execute-api", "--user", "test:test"]
+        who = ["-H", f"x-api-key: {key}"] if key else ["--aws-sigv4", f"aws:amz:{self.aws.region}:execute-api", "--user", "test:test"]
         text = self.aws.run("curl", "--silent", "--include", *who, "-H", "Content-Type: text/csv", "--data-binary", body,
                             self.url).stdout.replace("\r", "")
         head, _, answer = text.partition("\n\n")
         run = re.search(r"(?im)^x-model-run: (.+)$", head)
         return int(head.split()[1]), run[1] if run else "", json.loads(answer).get("predictions", [])
 
-    def client(self, role: str, service: str) -> Any:
-        """Return a client with the rights of one of the project's roles."""
-        iam, name = self.aws.client("iam"), f"{self.project.name}-{role}"
-        found = iam.get_role(RoleName=name)["Role"]
-        trust = found["AssumeRolePolicyDocument"]
-        person = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}
-        iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust | {"Statement": [*trust["Statement"], person]}))
-        session = self.aws.client("sts").assume_role(RoleArn=found["Arn"], RoleSessionName="curious")["Credentials"]
-        iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
-        return boto3.client(service, endpoint_url=self.aws.endpoint_url, region_name="us-east-1",
-                            aws_access_key_id=session["AccessKeyId"], aws_secret_access_key=session["SecretAccessKey"],
-                            aws_session_token=session["SessionToken"])
-
     def remove(self) -> None:
         """Delete the project as a user does."""
         outcome = self.aws.run("bash", "scripts/rm_prj.sh", self.title, "--yes")
         assert outcome.returncode == 0, outcome.stderr
-
-
-def publish(aws: LocalAws) -> dict[str, str]:
-    """Publish the organization template; return what create-project takes of it."""
-    trust = {"Version": "2012-10-17", "Statement": [
-        {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "sagemaker.amazonaws.com"}}]}
-    aws.client("iam").create_role(RoleName=f"{ORGANIZATION}-studio", AssumeRolePolicyDocument=json.dumps(trust))
-    aws.client("s3").create_bucket(Bucket=f"{ORGANIZATION}-templates")
-    outcome = aws.run("bash", "scripts/build.sh", f"{ORGANIZATION}-templates", ORGANIZATION, "us-east-1", f"{ORGANIZATION}-studio")
-    assert outcome.returncode == 0, outcome.stderr
-    product = aws.client("cloudformation").describe_stack_resource(
-        StackName=ORGANIZATION, LogicalResourceId="Product")["StackResourceDetail"]["PhysicalResourceId"]
-    [version] = aws.client("servicecatalog").list_provisioning_artifacts(ProductId=product)["ProvisioningArtifactDetails"]
-    return {"ProductId": product, "ProvisioningArtifactId": version["Id"]}
-
-
-def create(aws: LocalAws, offer: dict[str, str], title: str) -> Project:
-    """Create a project from the organization template."""
-    form = {"ModelName": "churn", "Email": f"{title}@example.com", **FORMS[title]}
-    sagemaker = aws.client("sagemaker")
-    sagemaker.create_project(ProjectName=title, ServiceCatalogProvisioningDetails=offer | {
-        "ProvisioningParameters": [{"Key": key, "Value": value} for key, value in form.items()]})
-
-    def settled() -> dict | None:
-        found = sagemaker.describe_project(ProjectName=title)
-        return found if found["ProjectStatus"] in ("CreateCompleted", "CreateFailed") else None
-
-    made = until(settled, f"project {title}")
-    assert made["ProjectStatus"] == "CreateCompleted", made
-    return Project(aws, f"{form['ProjectPrefix']}-churn-{made['ProjectId']}")
 
 
 def data(title: str) -> bytes:
@@ -136,13 +98,11 @@ def data(title: str) -> bytes:
     return zipped({"churn.csv": "\n".join([header, *rows]) + "\n"})
 
 
-def release(aws: LocalAws, offer: dict[str, str], title: str) -> Released:
+def release(aws: LocalAws, title: str) -> Released:
     """Create a project, stop the run that this starts, release a model of the project's own data."""
-    project, codebuild = create(aws, offer, title), aws.client("codebuild")
-    [first] = until(project.runs, f"the run that the creation of {title} starts")
-    project.stop(first["pipelineExecutionId"])
-    for build in codebuild.list_builds_for_project(projectName=f"{project.name}-build")["ids"]:
-        codebuild.stop_build(id=build)
+    project, status = create(aws, offer(aws, ORGANIZATION), title, Email=f"{title}@example.com", **FORMS[title])
+    assert status == "CreateCompleted", title
+    stop_first_run(project)
     run = project.upload(data(title))
     project.answer(run, "Approved", f"{title} says yes")
     assert project.ended(run) == "Succeeded", title
@@ -150,11 +110,24 @@ def release(aws: LocalAws, offer: dict[str, str], title: str) -> Released:
 
 
 @pytest.fixture(scope="module")
-def projects(aws: LocalAws) -> Iterator[dict[str, Released]]:
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    """A machine that nobody else uses, so that all that comes and goes is of these projects."""
+    with running(tmp_path_factory.mktemp("several")) as machine:
+        yield machine
+
+
+@pytest.fixture(scope="module")
+def unused(aws: LocalAws) -> Inventory:
+    """All that there is before there is any of the projects."""
+    publish(aws, ORGANIZATION, f"{ORGANIZATION}-templates")
+    return inventory(aws)
+
+
+@pytest.fixture(scope="module")
+def projects(aws: LocalAws, unused: Inventory) -> Iterator[dict[str, Released]]:
     """The three projects, created and released at the same time; those that are left are deleted at the end."""
-    offer = publish(aws)
     with ThreadPoolExecutor(len(FORMS)) as crowd:
-        found = dict(zip(FORMS, crowd.map(lambda title: release(aws, offer, title), FORMS), strict=True))
+        found = dict(zip(FORMS, crowd.map(lambda title: release(aws, title), FORMS), strict=True))
     yield found
     for title in [summary["ProjectName"] for summary in aws.client("sagemaker").list_projects()["ProjectSummaryList"]
                   if summary["ProjectName"] in FORMS and summary["ProjectStatus"] != "DeleteCompleted"]:
@@ -278,16 +251,96 @@ def denial(client: Any, operation: str, request: dict) -> str:
 def test_a_role_reaches_what_is_its_projects_and_nothing_of_another(projects: dict[str, Released], attempt: str) -> None:
     role, service, operation, request = ATTEMPTS[attempt]
     for one, other in PAIRS:
-        client = projects[one].client(role, service)
+        client = in_role(projects[one].aws, f"{projects[one].project.name}-{role}").client(service)
         assert denial(client, operation, filled(request, projects[one].names)) == ""
         refused = denial(client, operation, filled(request, projects[other].names))
         assert f"{projects[one].project.name}-{role}/curious is not authorized to perform: " in refused
 
 
-def test_deleting_one_leaves_the_others_as_they_were(projects: dict[str, Released]) -> None:
+def owned(released: Released, things: Inventory) -> Inventory:
+    """Return what belongs to a project: what has its name, and what its stacks hold."""
+    held = {physical_id for _, physical_id in physical_ids(released)}
+    return {(kind, thing) for kind, thing in things if released.project.name in thing or thing in held}
+
+
+def as_they_are(left: list[Released]) -> list[tuple[Inventory, tuple]]:
+    """Return all that projects have, and what their APIs answer."""
+    things = inventory(left[0].aws)
+    return [(owned(released, things), released.ask()) for released in left]
+
+
+def deleted(released: Released) -> list[str]:
+    """Return the stages whose stacks were deleted, in the order of their ends."""
+    cloudformation, start = released.aws.client("cloudformation"), f"{released.project.name}-"
+    gone = cloudformation.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"]).search("StackSummaries[]")
+    ends = [(cloudformation.describe_stack_events(StackName=stack["StackId"])["StackEvents"][0]["Timestamp"], stack["StackName"])
+            for stack in gone if stack["StackName"].startswith(start)]
+    return [re.sub(r"^[0-9a-f]{8}-", "", name.removeprefix(start)) for _, name in sorted(ends)]
+
+
+def test_deleting_one_leaves_the_others_as_they_were_though_the_script_is_killed(projects: dict[str, Released]) -> None:
     gone, *left = projects.values()
-    before = [(released.project.everything(), released.ask()) for released in left]
+    aws = gone.aws
+    mine, before = owned(gone, inventory(aws)), as_they_are(left)
+    assert {"keys", "networks", "file systems", "API keys", "alarms", "subscriptions", "stacks"} <= kinds(mine)
+    script = subprocess.Popen(["bash", "scripts/rm_prj.sh", gone.title, "--yes"], cwd=ROOT, env=aws.environment,
+                              stderr=subprocess.DEVNULL, start_new_session=True)
+    until(lambda: "monitoring" in deleted(gone), "the deletion of the first stack")
+    os.killpg(script.pid, signal.SIGKILL)
+    script.wait()
     gone.remove()
+    assert kinds(mine & inventory(aws)) <= RETAINED
     assert gone.project.everything() == {"buckets": [gone.project.bucket]}
-    assert [(released.project.everything(), released.ask()) for released in left] == before
+    assert deleted(gone) == ["monitoring", "api", "prd", "dev", "workflow", "functions"]
+    assert as_they_are(left) == before
     assert gone.ask("no-key")[0] in (403, 404)
+
+
+def test_deleting_a_release_leaves_its_project_and_the_other_one(projects: dict[str, Released]) -> None:
+    _, partly, other = projects.values()
+    name, aws = partly.project.name, partly.aws
+    things, before = inventory(aws), as_they_are([other])
+    commands = "".join(BLOCK.findall((ROOT / "docs" / "clean-up.md").read_text())[:2])
+    assert commands.count("\nremove ") == 3
+    outcome = aws.run("bash", "-c", f"set -euo pipefail\nname={name}\naccount=000000000000\n{commands}")
+    assert outcome.returncode == 0, outcome.stderr
+    lost, left = things - inventory(aws), partly.project.everything()
+    assert {"endpoints", "APIs", "alarms", "dashboards"} <= kinds(lost)
+    assert lost <= owned(partly, things)
+    assert as_they_are([other]) == before
+    assert {"endpoints", "APIs"} & set(left) == set()
+    assert {"pipelines", "repositories", "builds", "images"} <= set(left)
+    assert {stack.removeprefix(f"{name}-") for stack in left["stacks"] if stack.startswith(name)} == {"functions", "workflow"}
+
+
+def test_a_deletion_that_failed_is_repeated_when_its_cause_is_gone(projects: dict[str, Released]) -> None:
+    _, gone, other = projects.values()
+    iam, role = gone.aws.client("iam"), {"RoleName": f"{gone.project.name}-deploy", "PolicyName": "by-hand"}
+    denied = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "lambda:DeleteFunction", "Resource": "*"}]}
+    mine, before = owned(gone, inventory(gone.aws)), as_they_are([other])
+    iam.put_role_policy(**role, PolicyDocument=json.dumps(denied))
+    outcome = gone.aws.run("bash", "scripts/rm_prj.sh", gone.title, "--yes")
+    assert outcome.returncode == 1
+    assert f"{gone.title} is DeleteFailed" in outcome.stderr
+    iam.delete_role_policy(**role)
+    gone.remove()
+    assert kinds(mine & inventory(gone.aws)) <= RETAINED
+    assert as_they_are([other]) == before
+
+
+def test_delete_project_alone_leaves_the_account_as_it_was_before_all_of_them(projects: dict[str, Released],
+                                                                              unused: Inventory) -> None:
+    *_, last = projects.values()
+    sagemaker = last.aws.client("sagemaker")
+
+    def status() -> str:
+        return str(sagemaker.describe_project(ProjectName=last.title)["ProjectStatus"])
+
+    sagemaker.delete_project(ProjectName=last.title)
+    assert until(lambda: status() != "DeleteInProgress" and status(), "the deletion") == "DeleteCompleted"
+    now = inventory(last.aws)
+    left = now - unused - {("buckets", "local-outbox")}
+    assert unused - now == set()
+    assert kinds(left) == RETAINED
+    assert {thing for kind, thing in left if kind == "buckets"} == {each.project.bucket for each in projects.values()}
+    assert len([kind for kind, _ in left if kind == "keys"]) == len(projects)

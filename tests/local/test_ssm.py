@@ -46,7 +46,7 @@ def test_who_reads_a_parameter_needs_the_right_on_it(aws: LocalAws) -> None:
     key = iam.create_access_key(UserName="reader")["AccessKey"]
     iam.put_user_policy(UserName="reader", PolicyName="one", PolicyDocument=json.dumps({"Statement": [{
         "Effect": "Allow", "Action": "ssm:GetParameter", "Resource": f"arn:aws:ssm:us-east-1:000000000000:parameter{NAME}"}]}))
-    reader = aws.client("ssm", key["AccessKeyId"], key["SecretAccessKey"])
+    reader = aws.called_by(key["AccessKeyId"], key["SecretAccessKey"]).client("ssm")
     with pytest.raises(ClientError, match=r"not authorized to perform: ssm:GetParameter on resource: .*/watched/other"):
         reader.get_parameter(Name="/watched/other")
     with pytest.raises(ClientError, match="ParameterNotFound"):
