@@ -98,7 +98,7 @@ def publishing(machine: Machine, topic_arn: str) -> Iterator[Right]:
 
 def _sealed(machine: Machine, inner: Any) -> Any:
     """Return Lambda's handler that shows the environment of a function with a key to those who may decrypt under it."""
-    async def handle(method: str, path: str, headers: dict, body: bytes, query: dict, **more: Any) -> Any:
+    async def handle(method: str, path: str, headers: dict[str, Any], body: bytes, query: dict[str, Any], **more: Any) -> Any:
         from ministack.core.router import extract_access_key_id
 
         status, answered, told = await inner(method, path, headers, body, query, **more)
@@ -115,7 +115,7 @@ def _sealed(machine: Machine, inner: Any) -> Any:
     return handle
 
 
-def _configurations(document: Any) -> Iterator[dict]:
+def _configurations(document: Any) -> Iterator[dict[str, Any]]:
     """Yield the configurations of an answer that have a key and an environment."""
     for part in document.values() if isinstance(document, dict) else document if isinstance(document, list) else ():
         yield from _configurations(part)

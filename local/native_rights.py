@@ -71,7 +71,7 @@ def _value(properties: dict[str, Any], path: str) -> Any:
     """Return a property, or a member of one by its path."""
     found: Any = properties
     for name in path.split("."):
-        found = found.get(name) if isinstance(found, dict[str, Any]) else None
+        found = found.get(name) if isinstance(found, dict) else None
     return found
 
 

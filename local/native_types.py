@@ -18,7 +18,7 @@ SEAMS: tuple[tuple[str, str], ...] = (
 KEPT = ("DeliverLogsPermissionArn", "LogGroupName", "MaxAggregationInterval")  # of a flow log, which ministack forgets
 
 
-def _flow_log(properties: dict) -> dict:
+def _flow_log(properties: dict[str, Any]) -> dict[str, Any]:
     """Return what CreateFlowLogs takes."""
     request = {key: value for key, value in properties.items() if key not in ("ResourceId", "Tags")}
     tags = {"TagSpecifications": [{"ResourceType": "vpc-flow-log", "Tags": properties["Tags"]}]} if properties.get("Tags") else {}
@@ -42,7 +42,7 @@ def install(machine: Machine) -> None:
 
     create, describe = ec2._ACTION_MAP["CreateFlowLogs"], ec2._ACTION_MAP["DescribeFlowLogs"]
 
-    def created(request: dict) -> Any:
+    def created(request: dict[str, Any]) -> Any:
         known = set(ec2._flow_logs)
         answer = create(request)
         for name in set(ec2._flow_logs) - known:
@@ -50,7 +50,7 @@ def install(machine: Machine) -> None:
             ec2._parse_tag_specs(request, "vpc-flow-log", name)
         return answer
 
-    def described(request: dict) -> Any:
+    def described(request: dict[str, Any]) -> Any:
         status, headers, body = describe(request)
         text = body.decode() if isinstance(body, bytes) else body
         for name, log in ec2._flow_logs.items():

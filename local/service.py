@@ -126,7 +126,9 @@ class Service:
         except NotAuthenticatedError as error:
             from ministack.core.iam_actions import access_denied_response
 
-            return access_denied_response(self.service_name, "", "", "", error_code=error.code, message=str(error), headers=headers)
+            denied: Response = access_denied_response(
+                self.service_name, "", "", "", error_code=error.code, message=str(error), headers=headers)
+            return denied
         except AccessDeniedError as error:
             return self._error("AccessDeniedException", str(error), 400)
         except Exception as error:

@@ -1,5 +1,6 @@
 """The same project in two regions of an account, side by side. A machine is one region with an IAM and S3 of its own, so
-what the account has only once is compared by name."""
+what the account has only once is compared by name.
+"""
 
 import json
 import re

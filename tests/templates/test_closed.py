@@ -12,8 +12,7 @@ import pytest
 
 from tests.templates.evaluation import PSEUDO, Evaluation
 from tests.templates.expansion import VALUES, expanded
-from tests.templates.sources import (API, ENDPOINT, FUNCTIONS, MONITORING, PIPELINE, STUDIO, TEMPLATES, listed, resources, statements,
-                                     template)
+from tests.templates.sources import API, ENDPOINT, FUNCTIONS, MONITORING, PIPELINE, STUDIO, TEMPLATES, listed, resources, statements, template
 from tests.templates.test_names import LONGEST, OF_THE_ENDPOINT, PREFIX
 
 PROJECT = [PIPELINE, FUNCTIONS, ENDPOINT, API, MONITORING]
