@@ -1,4 +1,4 @@
-"""What a project's whole life asks of IAM is what docs/permissions.json keeps: no action more, none less.
+"""What a project's whole life asks of IAM is what docs/permissions.json keeps: no action more, and none less but by chance.
 
 Two releases, drift and its retraining, a run that fails, going back, and deletion, on a machine of their own. The
 recording is left in build/calls.jsonl, from which `python scripts/permissions.py build/calls.jsonl` makes both files anew.
@@ -20,6 +20,9 @@ NAME = "recorded"
 RECORDING = ROOT / "build" / "calls.jsonl"
 # What is refused in a healthy life, and why it is asked all the same.
 REFUSED = {"logs:CreateLogStream": "the last words of a function whose role the project's deletion has taken away"}
+
+# What depends on when a look falls, and on what.
+SOMETIMES = {("assets/monitoring.yml PlanRole", "kms:Decrypt"): "a look after one that judged nothing reads what that one kept"}
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +56,10 @@ def live(machine: LocalAws, report: Path) -> None:
 
 
 def test_a_projects_life_uses_what_is_kept(calls: Path) -> None:
-    found, kept = used(calls), json.loads(KEPT.read_text())
-    assert found == kept, "python scripts/permissions.py build/calls.jsonl takes the recording over"
+    found, kept = ({(role, action) for role, actions in recording.items() for action in actions}
+                   for recording in (used(calls), json.loads(KEPT.read_text())))
+    assert found - kept == set(), "python scripts/permissions.py build/calls.jsonl takes the recording over"
+    assert kept - found <= set(SOMETIMES), "python scripts/permissions.py build/calls.jsonl takes the recording over"
 
 
 def test_nothing_is_refused_that_has_no_reason(calls: Path) -> None:
