@@ -11,6 +11,5 @@ ACCEPTED = {
     ("CKV_AWS_116", "*"): "functions answer their caller, which retries and reports; none is called by an event",
     ("CKV_AWS_117", "*"): "in the network are those that mount the file system; the others call AWS only, with their roles",
     ("CKV_AWS_120", "Api"): "each POST carries other data, so there is no answer to keep",
-    ("CKV_AWS_173", "*"): "an environment holds names, no secrets; it is encrypted with Lambda's own key",
     ("CKV_AWS_158", "AccountLogs"): "the organization's stack has no key; the log says which setting of the account was made",
 }
