@@ -26,7 +26,7 @@ class ApiClient:
 
     def __init__(self, url: str, credentials: tuple[str, ...] = ("test", "test")) -> None:
         self.url, self.credentials = url, credentials
-        self.http = url, URLLib3Session(timeout=60, max_pool_connections=2 * THREADS)
+        self.http = URLLib3Session(timeout=60, max_pool_connections=2 * THREADS)
         self.body = "\n".join(line.rpartition(",")[0] for line in (ROOT / "data" / "churn.csv").read_text().splitlines()[:2]).encode()
 
     def ask(self) -> str:
