@@ -25,37 +25,39 @@ aws s3api head-bucket --bucket "$bucket" > /dev/null 2>&1 ||
 aws iam get-role --role-name "$role" > /dev/null 2>&1 || fail "there is no IAM role $role; Studio's domain page names the role of its users."
 
 step "collect the project's code"
-rm -rf build/project && mkdir -p build/project
+work=$(mktemp -d) # of this start alone: another may be publishing from the same files
+trap 'rm -rf "$work"' EXIT
+mkdir -p "$work/build/project"
 if git rev-parse --git-dir > /dev/null 2>&1; then
   git ls-files --cached --others --exclude-standard -z | while IFS= read -r -d '' file; do
     [ ! -f "$file" ] || printf '%s\0' "$file"
-  done | tar --create --null --files-from=- | tar --extract --directory build/project
+  done | tar --create --null --files-from=- | tar --extract --directory "$work/build/project"
 else
-  tar --create --exclude=./build --exclude=./.venv . | tar --extract --directory build/project
+  tar --create --exclude=./build --exclude=./.venv . | tar --extract --directory "$work/build/project"
 fi
-find build/project -exec touch --no-dereference --date=@946684800 {} + # so that the same files make the same package
+cp -R "$work/build/project/." "$work" # the templates package what stands beside them: only what belongs to the project
+find "$work" -exec touch --no-dereference --date=@946684800 {} + # so that the same files make the same package
 done_
 
 step "package pipeline.yml and studio.yml"
-find custom_resource -name __pycache__ -prune -exec rm -rf {} + # compiled leftovers would go into the packages
 for template in pipeline.yml studio.yml; do
-  aws cloudformation package --template-file "$template" --s3-bucket "$bucket" --s3-prefix "$stack/packages" \
-    --output-template-file "build/$template" > build/package.log 2>&1 || fail "packaging $template failed: $(tail -n 3 build/package.log)"
+  aws cloudformation package --template-file "$work/$template" --s3-bucket "$bucket" --s3-prefix "$stack/packages" \
+    --output-template-file "$work/packaged-$template" > "$work/log" 2>&1 || fail "packaging $template failed: $(tail -n 3 "$work/log")"
 done
 done_
 
 step "upload the template"
-version=$(sha256sum build/pipeline.yml | cut -c 1-16)
+version=$(sha256sum "$work/packaged-pipeline.yml" | cut -c 1-16)
 key=$stack/templates/pipeline-$version.yml
 url=https://$bucket.s3.$AWS_REGION.amazonaws.com/$key
-aws s3 cp --only-show-errors build/pipeline.yml "s3://$bucket/$key" || fail "could not upload the template to s3://$bucket/$key"
+aws s3 cp --only-show-errors "$work/packaged-pipeline.yml" "s3://$bucket/$key" || fail "could not upload the template to s3://$bucket/$key"
 done_
 
 step "create or update stack $stack"
 parameters=("ParameterKey=TemplateBucket,ParameterValue=$bucket" "ParameterKey=StudioRoleName,ParameterValue=$role")
 status() { aws cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].StackStatus' --output text 2> /dev/null; }
 deploy() { # create-stack | update-stack
-  aws cloudformation "$1" --stack-name "$stack" --template-body file://build/studio.yml --capabilities CAPABILITY_NAMED_IAM \
+  aws cloudformation "$1" --stack-name "$stack" --template-body "file://$work/packaged-studio.yml" --capabilities CAPABILITY_NAMED_IAM \
     --parameters "${parameters[@]}" 2>&1
 }
 if [ "$(status)" = ROLLBACK_COMPLETE ]; then # a first create that failed cannot be updated
