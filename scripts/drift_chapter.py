@@ -1,7 +1,6 @@
 """The demo's third chapter: other customers come, drift is noticed, mailed and answered with a new model."""
 
 import json
-import time
 
 import boto3
 
@@ -12,6 +11,7 @@ from narration import DemoError, Steps, say
 from pipeline_runs import MONITORING
 from second_release import Upload
 from traffic import RATE, Traffic
+from waiting import until
 
 CHANGES = ("total_day_minutes=*1.3", "number_customer_service_calls=+1")
 KNOWN, LEARNED = 3333, 4200  # customers that the live model was trained on, and with those whom the next one shall know
@@ -75,14 +75,16 @@ def send(release: Release, live: str) -> None:
 
 def wait_for_alarm(project: Project) -> dict:
     """Wait until the alarm on drift is on; return its reason. Raises DemoError when it stays silent."""
-    name, deadline = f"{project.name}-drift", time.monotonic() + SECONDS_FOR_A_LOOK
-    while time.monotonic() < deadline:
+    name = f"{project.name}-drift"
+
+    def look() -> dict | None:
         [alarm] = boto3.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
-        if alarm["StateValue"] == "ALARM":
-            say(f"alarm {name} is on: {alarm['StateReason']}")
-            return {"alarm": name, "reason": alarm["StateReason"]}
-        time.sleep(0.5)
-    raise DemoError(f"alarm {name} did not go on in {SECONDS_FOR_A_LOOK} s; the executions of state machine {project.name}-monitoring say why")
+        return alarm if alarm["StateValue"] == "ALARM" else None
+
+    alarm = until(look, SECONDS_FOR_A_LOOK,
+                  f"alarm {name} did not go on in {SECONDS_FOR_A_LOOK} s; the executions of state machine {project.name}-monitoring say why")
+    say(f"alarm {name} is on: {alarm['StateReason']}")
+    return {"alarm": name, "reason": alarm["StateReason"]}
 
 
 def outbox() -> set[str]:
@@ -93,16 +95,14 @@ def outbox() -> set[str]:
 
 def show_mail(project: Project, before: set[str]) -> None:
     """Show the mail on drift; raises DemoError when none comes."""
-    deadline = time.monotonic() + SECONDS_FOR_A_LOOK
-    while time.monotonic() < deadline:
-        for key in outbox() - before:
-            text = boto3.client("s3").get_object(Bucket=OUTBOX, Key=key)["Body"].read().decode()
-            if f"{project.name}: drift in" in text:
-                for each in text.splitlines():
-                    say(f"| {each}")
-                return
-        time.sleep(0.5)
-    raise DemoError(f"no mail on drift came to the bucket {OUTBOX} in {SECONDS_FOR_A_LOOK} s")
+
+    def look() -> str | None:
+        texts = (boto3.client("s3").get_object(Bucket=OUTBOX, Key=key)["Body"].read().decode() for key in outbox() - before)
+        return next((text for text in texts if f"{project.name}: drift in" in text), None)
+
+    mail = until(look, SECONDS_FOR_A_LOOK, f"no mail on drift came to the bucket {OUTBOX} in {SECONDS_FOR_A_LOOK} s")
+    for each in mail.splitlines():
+        say(f"| {each}")
 
 
 def compare(steps: Steps, project: Project, run: str) -> None:

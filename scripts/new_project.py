@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,11 @@ from typing import Any
 import boto3
 
 from narration import DemoError
+from waiting import until
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = "churn"
+CREATE_SECONDS = 600
 
 
 def publish(organization: str) -> None:
@@ -50,10 +51,11 @@ def create_project(organization: str, project: str, prefix: str, network: str) -
 
 def _created(sagemaker: Any, name: str) -> dict:
     """Wait until the project is created; raises DemoError with its message when that fails."""
-    while True:
+
+    def look() -> dict | None:
         project: dict = sagemaker.describe_project(ProjectName=name)
-        if project["ProjectStatus"] == "CreateCompleted":
-            return project
         if "Failed" in project["ProjectStatus"]:
             raise DemoError(f"project {name}: {project['ServiceCatalogProvisionedProductDetails']}")
-        time.sleep(0.5)
+        return project if project["ProjectStatus"] == "CreateCompleted" else None
+
+    return until(look, CREATE_SECONDS, f"project {name} is not created in {CREATE_SECONDS} s; its stack in CloudFormation says how far it is")

@@ -8,9 +8,9 @@ import boto3
 from botocore.exceptions import ClientError
 
 from narration import DemoError, say
+from waiting import LOOK_SECONDS, until
 
 START_SECONDS = 60  # a push or an upload starts a run within seconds
-LOOK_SECONDS = 0.5
 LOG_LINES = 15
 BUILD, APPROVAL = ("Build", "Build"), ("DeployDev", "Approval")
 API, MONITORING = ("DeployPrd", "Api"), ("DeployPrd", "Monitoring")
@@ -30,11 +30,8 @@ class Pipeline:
 
     def new_run(self, before: list[dict], cause: str) -> str:
         """Wait for the one run that ``cause`` starts beyond those of ``before``; raises DemoError for none or several."""
-        deadline = time.monotonic() + START_SECONDS
-        while not (new := self._beyond(before)):
-            if time.monotonic() > deadline:
-                raise DemoError(f"the {cause} started no run of {self.name} in {START_SECONDS} s; its event rule in pipeline.yml should")
-            time.sleep(0.2)
+        new = until(lambda: self._beyond(before), START_SECONDS,
+                    f"the {cause} started no run of {self.name} in {START_SECONDS} s; its event rule in pipeline.yml should")
         self.only_run(before, cause)
         return new[0]
 

@@ -2,45 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 
 import rollback
 from tests.unit.scripts.account import BAD, FIRST, NAME, NEW, OLD, PROJECT, Account, refusal
+from tests.unit.scripts.going_back import Back, refused
 
 API, SHARED, MONITORING = f"{NAME}-api", f"{NAME}-live-prd", f"{NAME}-monitoring"
-ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture
-def account() -> Account:
-    """A project that has released two runs; the newer one is bad."""
-    made = Account()
-    made.released(OLD)
-    made.released(BAD)
-    return made
-
-
-@pytest.fixture
-def back(account: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Return a function that runs the script; it returns exit code, stdout and stderr."""
-    monkeypatch.setattr(rollback, "client", account.client)
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
-    monkeypatch.setattr("signal.signal", lambda number, handler: None)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["rollback.py", *(arguments or (PROJECT,))])
-        code = rollback.main()
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
-
-
-Back = Callable[..., tuple[int, str, str]]
 
 
 def test_it_closes_the_way_moves_requests_brings_the_stack_along_and_opens_the_way(account: Account, back: Back) -> None:
@@ -164,66 +132,6 @@ def test_too_few_instances_do_not_stop_it(account: Account, back: Back) -> None:
     account.endpoints[f"{NAME}-{BAD[:8]}-p"]["ProductionVariants"][0]["DesiredInstanceCount"] = 5
     account.denied = {"update_endpoint_weights_and_capacities"}
     assert (back()[0], account.serves) == (0, OLD)
-
-
-# what it refuses
-
-def refused(account: Account, back: Back, *words: str, arguments: tuple[str, ...] = ()) -> None:
-    """Check that it says why not, and touches nothing."""
-    serves = account.alias
-    code, said, told = back(*arguments)
-    assert (code, said, account.calls, account.alias) == (1, "", [], serves)
-    assert all(word in told for word in words), told
-
-
-def test_an_unknown_project_is_named(account: Account, back: Back) -> None:
-    refused(account, back, "there is no project nobody", "list-projects", arguments=("nobody",))
-
-
-def test_a_project_without_a_pipeline_is_not_one_of_ours(account: Account, back: Back) -> None:
-    account.projects["other"] = "p-ffffffffffff"
-    refused(account, back, "project other (p-ffffffffffff) has no pipeline", arguments=("other",))
-
-
-def test_before_the_first_release_there_is_nothing_to_go_back_from(account: Account, back: Back) -> None:
-    del account.stacks[API]
-    refused(account, back, f"stack {API} does not exist")
-
-
-def test_a_first_release_that_failed_left_no_alias(account: Account, back: Back) -> None:
-    account.alias = 0
-    refused(account, back, "has no alias live")
-
-
-def test_the_first_run_has_no_former_one(account: Account, back: Back) -> None:
-    del account.versions[1]
-    refused(account, back, f"there is no former run: {BAD} is the first")
-
-
-def test_a_release_of_before_has_no_parameter_to_go_back_with(account: Account, back: Back) -> None:
-    del account.stacks[API]["Shifting"]
-    refused(account, back, "Push and release once")
-
-
-def test_a_run_whose_build_kept_nothing_cannot_be_gone_back_to(account: Account, back: Back) -> None:
-    del account.objects[f"runs/{OLD}/release/api.json"]
-    refused(account, back, f"s3://bucket/runs/{OLD}/release/api.json is missing")
-
-
-def test_an_unknown_run_is_refused_with_those_that_there_are(account: Account, back: Back) -> None:
-    refused(account, back, "run eeeeeeee was never released", OLD, BAD, arguments=(PROJECT, "eeeeeeee"))
-
-
-def test_a_run_that_failed_is_refused(account: Account, back: Back) -> None:
-    account.runs[OLD] = "Failed"
-    refused(account, back, f"run {OLD} is Failed", arguments=(PROJECT, OLD))
-
-
-@pytest.mark.parametrize("arguments", [["--help"], [], ["a", "b", "c"], ["a", "short"]])
-def test_wrong_arguments_end_with_2_and_the_usage(arguments: list[str]) -> None:
-    ended = subprocess.run(["bash", ROOT / "scripts/rollback.sh", *arguments], capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stdout) == (2, "")
-    assert "usage: scripts/rollback.sh PROJECT_NAME [RUN]" in ended.stderr
 
 
 # what else is under way
