@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from tests.local.altered_copy import repository
 from tests.local.api_client import ApiClient
-from tests.local.local_aws import ROOT
+from tests.local.local_aws import ROOT, LocalAws
 from tests.local.project_runs import ENDED, Project, until
 
 REPORT = ROOT / "build" / "release-safety.json"
@@ -215,3 +216,19 @@ def replaced(line: str, change: str) -> Change:
 def written(text: str) -> Change:
     """Return a change that replaces the whole file, or makes it."""
     return lambda _: text
+
+
+# One customer's row over and over is drift, and data of a run that was never released is new: left on, it would start a run.
+TELLS_ONLY = replaced("  retrainings_per_week: 3 ", "  retrainings_per_week: 0 ")
+
+
+def in_production(aws: LocalAws, folder: Path, *changes: Change) -> Rehearsal:
+    """Take a project with a changed config.yml into production, where drift starts no runs beside the rehearsed ones."""
+    copy = repository(folder / "copy")
+    config = copy / "model" / "config.yml"
+    for change in (TELLS_ONLY, *changes):
+        config.write_text(change(config.read_text()))
+    outcome, report = aws.demo(folder / "report.json", cwd=copy)
+    assert outcome.returncode == 0, outcome.stderr
+    project = Project(aws, report["name"])
+    return Rehearsal(project, ApiClient(report["api_url"]), project.clone(folder / "clone"))

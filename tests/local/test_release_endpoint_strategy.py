@@ -14,11 +14,9 @@ from typing import Any
 import pytest
 
 from api import golden
-from tests.local.altered_copy import repository
-from tests.local.api_client import ApiClient
 from tests.local.local_aws import ROOT, LocalAws
-from tests.local.project_runs import Project, until
-from tests.local.release_rehearsal import Change, Customers, Rehearsal, Rehearsed, replaced, written
+from tests.local.project_runs import until
+from tests.local.release_rehearsal import Change, Customers, Rehearsal, Rehearsed, in_production, replaced, written
 from tests.local.test_commands import local
 from tests.local.test_durability import lasting_port
 from tests.local.test_kills import start
@@ -41,13 +39,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
 @pytest.fixture(scope="module")
 def rehearsal(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
     """A project whose first release had the strategy already; the tests below take it on, in this order."""
-    copy = repository(tmp_path_factory.mktemp("repository") / "copy")
-    config = copy / "model" / "config.yml"
-    config.write_text(replaced("  strategy: canary ", "  strategy: endpoint ")(config.read_text()))
-    outcome, report = aws.demo(tmp_path_factory.mktemp("demo") / "report.json", cwd=copy)
-    assert outcome.returncode == 0, outcome.stderr
-    project = Project(aws, report["name"])
-    return Rehearsal(project, ApiClient(report["api_url"]), project.clone(tmp_path_factory.mktemp("clone") / "clone"))
+    return in_production(aws, tmp_path_factory.mktemp("rehearsal"), replaced("  strategy: canary ", "  strategy: endpoint "))
 
 
 @pytest.fixture(scope="module")

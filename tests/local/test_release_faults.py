@@ -14,10 +14,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.local.api_client import ApiClient
 from tests.local.local_aws import LocalAws
-from tests.local.project_runs import Project, churn, until, zipped
-from tests.local.release_rehearsal import REPORT, Rehearsal, kill_serving, replaced, written
+from tests.local.project_runs import churn, until, zipped
+from tests.local.release_rehearsal import REPORT, Rehearsal, in_production, kill_serving, replaced, written
 from tests.local.test_commands import local
 from tests.local.test_durability import lasting_port
 from tests.local.test_kills import kill, start
@@ -62,10 +61,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
 @pytest.fixture(scope="module")
 def rehearsal(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
     """A project in production."""
-    outcome, report = aws.demo(tmp_path_factory.mktemp("demo") / "report.json")
-    assert outcome.returncode == 0, outcome.stderr
-    project = Project(aws, report["name"])
-    return Rehearsal(project, ApiClient(report["api_url"]), project.clone(tmp_path_factory.mktemp("repository") / "clone"))
+    return in_production(aws, tmp_path_factory.mktemp("rehearsal"))
 
 
 @contextmanager
