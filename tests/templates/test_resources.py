@@ -57,7 +57,7 @@ def test_the_code_of_every_function_exists() -> None:
 
 def test_the_repositorys_code_is_the_folder_that_build_fills() -> None:
     folder = resources(PIPELINE)["Repository"]["Properties"]["Code"]["S3"]
-    assert f"mkdir -p {folder}" in (ROOT / "scripts" / "build.sh").read_text()
+    assert f'mkdir -p "$work/{folder}"' in (ROOT / "scripts" / "build.sh").read_text()
 
 
 @pytest.mark.parametrize("key", resources(PIPELINE))

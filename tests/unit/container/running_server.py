@@ -1,5 +1,6 @@
 """The image's server as a process on a free port, with what tests want to know of it."""
 
+import contextlib
 import http.client
 import os
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -69,19 +71,22 @@ class RunningServer:
 
     def workers(self) -> list[int]:
         """Return the process ids of the workers that run."""
-        return sorted(pid for pid in self._children() if "python" in Path(f"/proc/{pid}/cmdline").read_text())
+        return sorted(self._children("python"))
 
     def proxy(self) -> int:
         """Return the process id of nginx."""
-        return next(pid for pid in self._children() if "nginx" in Path(f"/proc/{pid}/cmdline").read_text())
+        return next(self._children("nginx"))
 
     def memory(self) -> int:
         """Return the bytes of memory that the workers hold."""
         pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.workers()]
         return sum(pages) * os.sysconf("SC_PAGE_SIZE")
 
-    def _children(self) -> list[int]:
-        return [int(pid) for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()]
+    def _children(self, program: str) -> Iterator[int]:
+        for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it ended since it was listed
+                if program in Path(f"/proc/{pid}/cmdline").read_text():
+                    yield int(pid)
 
 
 def wait_for(condition: object, what: str, seconds: float = 20) -> None:
