@@ -20,7 +20,7 @@ from policy_sentry.querying.actions import get_action_data, get_dependent_action
 
 from tests.templates.accepted_policies import ACCEPTED
 from tests.templates.deployment import Deployment
-from tests.templates.sources import branches, listed, rights
+from tests.templates.sources import branches, listed, rights, template
 
 with warnings.catch_warnings():  # pkg_resources, and patterns that are not written raw
     warnings.simplefilter("ignore")
@@ -54,7 +54,7 @@ class Finding:
 
 def findings(path: Path) -> Iterator[Finding]:
     """Yield what is wrong in a template's policies, each thing once."""
-    deployment = Deployment(path)
+    deployment = Deployment(template(path))
     for holder, resource in deployment.template["Resources"].items():
         for place, document in documents(resource.get("Properties", {})):
             resolved = [deployment.of(statement) for item in listed(document["Statement"]) for statement in branches(item)]

@@ -16,8 +16,8 @@ MONITORING = "assets/monitoring.yml"
 TEMPLATES = [STUDIO, PIPELINE, FUNCTIONS, ENDPOINT, API, MONITORING]
 
 
-def template(name: str) -> dict[str, Any]:
-    """Return a template with intrinsic functions in their long form."""
+def template(name: str | Path) -> dict[str, Any]:
+    """Return a template, by its path from the repository's root, with intrinsic functions in their long form."""
     return plain(cfn_yaml.load(str(ROOT / name)))
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from statelint.linter import Linter
 
 from tests.templates.deployment import Deployment
+from tests.templates.sources import template
 from tests.templates.service_requests import faults, mistyped, operation
 
 ONCE, AWAITED, ANSWERED = "", "sync", "waitForTaskToken"
@@ -36,7 +37,7 @@ class Unknown(str):
 
 def definitions(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the state machines of a template by logical id."""
-    deployment = Deployment(path)
+    deployment = Deployment(template(path))
     for key, resource in deployment.template["Resources"].items():
         if resource["Type"] == "AWS::StepFunctions::StateMachine":
             properties = deployment.of(resource["Properties"])

@@ -1,0 +1,52 @@
+"""The rights of the roles that CloudFormation acts in are on the resources of their stacks, and on what these name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.templates.deployment import PREFIX, Deployment
+from tests.templates.expansion import expanded
+from tests.templates.reach import own, takes, unreached
+from tests.templates.sources import API, ENDPOINT, FUNCTIONS, MONITORING, PIPELINE, STUDIO, branches, rights, template
+from tests.templates.test_sufficiency import NEVER_CALLED, covered, granted, permissions
+
+WORKFLOW: dict[str, Any] = {"Resources": {"Workflow": {"Type": "AWS::StepFunctions::StateMachine", "Properties": {  # a build makes it
+    "StateMachineName": f"{PREFIX}-workflow", "RoleArn": f"arn:aws:iam::123456789012:role/{PREFIX}-workflow"}}}}
+ROLES = {"LaunchRole": STUDIO, "DeployRole": PIPELINE}
+STACKS = {
+    "LaunchRole": [Deployment(template(PIPELINE), "SC-123456789012-pp-0a1b2c3d4e5f6")],
+    "DeployRole": [
+        Deployment(WORKFLOW, f"{PREFIX}-workflow"), Deployment(expanded(FUNCTIONS), f"{PREFIX}-functions"), Deployment(expanded(API), f"{PREFIX}-api"),
+        Deployment(expanded(MONITORING), f"{PREFIX}-monitoring"),
+        Deployment(template(ENDPOINT), f"{PREFIX}-01234567-prd", ModelName=f"{PREFIX}-01234567-p"),
+        Deployment(template(ENDPOINT), f"{PREFIX}-live-prd", ModelName=f"{PREFIX}-01234567-p", EndpointName=f"{PREFIX}-live-p")],
+}
+CASES = [pytest.param(role, stack, key, id=f"{role}-{key}") for role, stacks in STACKS.items() for stack in stacks for key in stack.template["Resources"]]
+
+
+def statements(role: str) -> list[dict[str, Any]]:
+    """Return what a role is allowed, resolved."""
+    deployment = Deployment(template(ROLES[role]))
+    return [deployment.of(side) for statement in rights(deployment.template["Resources"], role) for side in branches(statement)]
+
+
+STATEMENTS = {role: statements(role) for role in ROLES}
+
+
+def needed(role: str, kind: str) -> set[str]:
+    """Return the actions that the role is granted for a type."""
+    if "Custom::" in kind:
+        return {"lambda:InvokeFunction"}
+    actions = granted(ROLES[role], role)
+    return {action for action in permissions(kind) if covered(action, actions) and not covered(action, set(NEVER_CALLED))}
+
+
+@pytest.mark.parametrize("role, deployment, key", CASES)
+def test_a_right_is_on_the_resource_that_needs_it(role: str, deployment: Deployment, key: str) -> None:
+    kind = deployment.template["Resources"][key]["Type"]
+    actions, arns = needed(role, kind), own(deployment, key)
+    assert [arn for arn in arns if not arn.startswith("arn:")] == [], f"{kind} has no ARN in deployment.py or reach.py; add it"
+    assert list(unreached(STATEMENTS[role], actions, deployment, key)) == [], f"{role} lacks rights for {kind}: a statement has to name these resources"
+    assert any(takes(action, arn) for action in actions for arn in arns), f"{kind}: none of its actions takes its ARN"
