@@ -49,7 +49,12 @@ types() { # a function's files import each other by their bare names, so each fo
   return "$failed"
 }
 expanded() { # as they are deployed: packaged, expanded by SAM
-  "$python" -m tests.templates.expansion build/check && cfn-lint -t build/check/*.json
+  rm -rf build/check/deployed
+  "$python" -m tests.templates.expansion build/check/deployed && cfn-lint -t build/check/deployed/*.json
+}
+parameters() { # with what the build and the form give them
+  rm -rf build/check/parameters
+  "$python" -m tests.templates.stage_parameters build/check/parameters && cfn-lint --deployment-files build/check/parameters/sets/*.json
 }
 buildspec() { # its commands run in one shell, so they are one script
   "$python" -m tests.templates.buildspec build/check/buildspec.sh && shellcheck build/check/buildspec.sh
@@ -75,6 +80,7 @@ mapfile -t scripts < <(find .ci scripts container model -maxdepth 1 \( -name '*.
 
 check "templates (cfn-lint)" cfn-lint -t studio.yml pipeline.yml assets/*.yml
 check "templates as deployed (SAM, cfn-lint)" expanded
+check "templates with their parameters (cfn-lint)" parameters
 check "workflow's stack (cfn-lint, statelint)" workflow
 check "state machines (statelint, botocore)" "$python" -m tests.templates.state_machines pipeline.yml assets/*.yml
 check "policies (parliament, policy-sentry)" "$python" -m tests.templates.iam_policies studio.yml pipeline.yml assets/*.yml
@@ -90,6 +96,9 @@ if [ "$full" -eq 1 ]; then
     echo "check: house rules (cfn-guard): npm is missing (on Debian: apt-get install npm), so they are not checked" >&2
   fi
 fi
+check "deploy rights (CloudFormation's schemas)" "$python" -m pytest tests/templates/test_sufficiency.py tests/templates/test_reach.py
+check "rights (least, named)" "$python" -m pytest tests/templates/test_rights.py
+check "closed by default" "$python" -m pytest tests/templates/test_closed.py
 check "name lengths" "$python" -m pytest tests/templates/test_names.py
 check "rights, and why (docs/permissions.md)" "$python" -m pytest tests/templates/test_permissions.py
 check "who may import whom" "$python" -m pytest tests/templates/test_tree.py

@@ -63,8 +63,7 @@ class Deployment(Evaluation):
     """One template (sources.template) with values over those above, deployed as a stack; without a name, ids stand for names that AWS makes up."""
 
     def __init__(self, template: dict[str, Any], stack: str = "", **values: str) -> None:
-        template.setdefault("Parameters", {})
-        super().__init__(template, {name: value for name, value in (VALUES | values).items() if name in template["Parameters"]})
+        super().__init__(template, {name: value for name, value in (VALUES | values).items() if name in template.get("Parameters", {})})
         self.stack = stack
 
     def _ref(self, name: str) -> Any:

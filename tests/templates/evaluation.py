@@ -17,7 +17,7 @@ class Evaluation:
     """One template with its parameters' values; attributes of resources become readable stand-ins."""
 
     def __init__(self, template: dict[str, Any], values: dict[str, str]) -> None:
-        defaults = {name: str(item["Default"]) for name, item in template["Parameters"].items() if "Default" in item}
+        defaults = {name: str(item["Default"]) for name, item in template.get("Parameters", {}).items() if "Default" in item}
         self.template, self.values = template, PSEUDO | defaults | values
 
     def of(self, value: Any) -> Any:

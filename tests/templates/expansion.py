@@ -12,9 +12,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from samtranslator.model.exceptions import InvalidDocumentException
 from samtranslator.translator.transform import transform
 
-from tests.templates.sources import API, FUNCTIONS, MONITORING, PIPELINE, STUDIO, template
+from tests.templates.sources import API, FUNCTIONS, MONITORING, TEMPLATES, template
 
 VALUES = {
     FUNCTIONS: {"NamePrefix": "demo-churn-p-abc123"},
@@ -49,19 +50,30 @@ def expanded(name: str, **values: str) -> dict[str, Any]:
     """Return a packaged template after SAM's transform; raises InvalidDocumentException on SAM's errors."""
     logging.getLogger("samtranslator").setLevel(logging.ERROR)
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
-    found: dict[str, Any] = transform(packaged(name), VALUES[name] | values, NoManagedPolicies())
+    found: dict[str, Any] = transform(packaged(name), VALUES.get(name, {}) | values, NoManagedPolicies())
     found.pop("Transform", None)
     return json.loads(json.dumps(found))
 
 
-def write(folder: Path) -> None:
-    """Write every template that is not deployed as it stands."""
+def deployed(name: str) -> dict[str, Any]:
+    """Return a template as CloudFormation gets to see it."""
+    found = packaged(name)
+    return expanded(name) if "Transform" in found else found
+
+
+def write(folder: Path) -> list[str]:
+    """Write every template as it is deployed; return what SAM refuses."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in VALUES:
-        (folder / f"{Path(name).stem}.json").write_text(json.dumps(expanded(name), indent=2))
-    for name in (STUDIO, PIPELINE):
-        (folder / f"{Path(name).stem}.json").write_text(json.dumps(packaged(name), indent=2))
+    wrong = []
+    for name in TEMPLATES:
+        try:
+            (folder / f"{Path(name).stem}.json").write_text(json.dumps(deployed(name), indent=2))
+        except InvalidDocumentException as error:
+            wrong += [f"{name}: SAM: {cause.message}" for cause in error.causes]
+    return wrong
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]))
+    refused = write(Path(sys.argv[1]))
+    print(*refused, sep="\n")
+    sys.exit(bool(refused))

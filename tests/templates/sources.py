@@ -13,7 +13,9 @@ ROOT = Path(__file__).parents[2]
 STUDIO, PIPELINE = "studio.yml", "pipeline.yml"
 FUNCTIONS, ENDPOINT, API = "assets/functions.yml", "assets/deploy-endpoint.yml", "assets/deploy-model-prd.yml"
 MONITORING = "assets/monitoring.yml"
-TEMPLATES = [STUDIO, PIPELINE, FUNCTIONS, ENDPOINT, API, MONITORING]
+STORY = [STUDIO, PIPELINE, FUNCTIONS, ENDPOINT, API, MONITORING]
+TEMPLATES = [*STORY, *sorted({f"assets/{path.name}" for path in (ROOT / "assets").glob("*.yml")} - set(STORY))]
+STAGES = [name for name in TEMPLATES if name not in (STUDIO, PIPELINE)]
 
 
 def template(name: str | Path) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from tests.templates.evaluation import PSEUDO, Evaluation
-from tests.templates.expansion import VALUES, expanded
-from tests.templates.sources import API, ENDPOINT, FUNCTIONS, MONITORING, PIPELINE, STUDIO, TEMPLATES, listed, resources, statements, template
+from tests.templates.expansion import deployed, expanded
+from tests.templates.sources import API, ENDPOINT, MONITORING, PIPELINE, STAGES, STUDIO, TEMPLATES, listed, resources, statements, template
 from tests.templates.test_names import LONGEST, OF_THE_ENDPOINT, PREFIX
 
-PROJECT = [PIPELINE, FUNCTIONS, ENDPOINT, API, MONITORING]
+PROJECT = [PIPELINE, *STAGES]
 FULL = LONGEST | {"VolumeKmsKeyArn": LONGEST["KmsKeyArn"], "CapturePercentage": "100"}
 KEY = {PIPELINE: {"Key.Arn", "Key"}}  # elsewhere the parameter
 ENCRYPTED = {  # type -> where the key stands in its properties
@@ -37,16 +37,16 @@ STORES = re.compile(r"Repository|FileSystem|LogGroup|Bucket$|Topic$|DynamoDB|Que
 
 def made(name: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield (logical id, type, resolved properties) of a template's resources, everything optional included."""
-    source = expanded(name) if name in VALUES else template(name)
+    source = deployed(name)
     values = FULL | (OF_THE_ENDPOINT if name == ENDPOINT else {})
     for key, item in Evaluation(source, values).resources().items():
         yield key, item["Type"], item["Properties"]
 
 
 def at(document: Any, path: str) -> Any:
-    """Return the value at a dotted path."""
+    """Return the value at a dotted path; None where there is none."""
     for part in path.split("."):
-        document = document[int(part)] if part.isdecimal() else document[part]
+        document = (document or [None])[int(part)] if part.isdecimal() else (document or {}).get(part)
     return document
 
 
@@ -59,7 +59,7 @@ def test_what_stores_is_encrypted_under_the_projects_key(name: str) -> None:
         if STORES.search(kind):
             assert kind in ENCRYPTED or kind in PLAIN, f"{kind} stores something: say in ENCRYPTED where its key stands, or in PLAIN why it has none"
         if kind == "AWS::Lambda::Function" and "Environment" in properties:
-            assert properties["KmsKeyArn"] in keys, f"{key}: what the function is told"
+            assert properties.get("KmsKeyArn") in keys, f"{key}: what the function is told"
 
 
 def test_every_kind_of_storage_is_seen() -> None:

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from tests.templates.evaluation import Evaluation
-from tests.templates.expansion import VALUES, expanded
-from tests.templates.sources import API, ENDPOINT, FUNCTIONS, MONITORING, PIPELINE, template
+from tests.templates.expansion import deployed
+from tests.templates.sources import ENDPOINT, PIPELINE, STAGES, template
 
 PREFIX = "-".join(["p" * 10, "m" * 10, "p-" + "a" * 12])
 RUN = "01234567"
@@ -69,8 +69,8 @@ INNER = {("AWS::Lambda::Alias", "Name"), ("AWS::ApiGateway::Stage", "StageName")
 def rendered() -> list[tuple[str, str, str, str]]:
     """Return (template, type, property, value) of every name that a template fixes."""
     found = []
-    for name in (PIPELINE, FUNCTIONS, ENDPOINT, API, MONITORING):
-        source = expanded(name) if name in VALUES else template(name)
+    for name in (PIPELINE, *STAGES):
+        source = deployed(name)
         for resource in Evaluation(source, LONGEST | (OF_THE_ENDPOINT if name == ENDPOINT else {})).resources().values():
             kind = resource["Type"]
             names = ("Name", f"{kind.split('::')[-1]}Name", "LogGroupName", "UsagePlanName", "PolicyName")

@@ -12,8 +12,8 @@ from functools import cache
 import pytest
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
-from tests.templates.expansion import expanded
-from tests.templates.sources import API, ENDPOINT, FUNCTIONS, MONITORING, PIPELINE, STUDIO, listed, resources, rights
+from tests.templates.expansion import deployed
+from tests.templates.sources import PIPELINE, STAGES, STUDIO, listed, resources, rights
 
 # CodeBuild's project has no schema with handlers; these are its API's operations.
 BY_HAND = {"AWS::CodeBuild::Project": {"codebuild:BatchGetProjects", "codebuild:CreateProject", "codebuild:DeleteProject",
@@ -118,10 +118,9 @@ def granted(template: str, role: str) -> set[str]:
     return {action for statement in rights(resources(template), role) for action in listed(statement["Action"])}
 
 
-STAGES = [*expanded(FUNCTIONS)["Resources"].values(), *expanded(API)["Resources"].values(), *expanded(MONITORING)["Resources"].values(),
-          *resources(ENDPOINT).values(), {"Type": "AWS::StepFunctions::StateMachine"}]
+MADE = [{"Type": "AWS::StepFunctions::StateMachine"}, *(item for name in STAGES for item in deployed(name)["Resources"].values())]
 ACTORS = {
-    "DeployRole": (granted(PIPELINE, "DeployRole"), {item["Type"] for item in STAGES if "Custom::" not in item["Type"]}),
+    "DeployRole": (granted(PIPELINE, "DeployRole"), {item["Type"] for item in MADE if "Custom::" not in item["Type"]}),
     "LaunchRole": (granted(STUDIO, "LaunchRole"), {item["Type"] for item in resources(PIPELINE).values() if "Custom::" not in item["Type"]}),
 }
 CASES = [(actor, kind) for actor, (_, kinds) in ACTORS.items() for kind in sorted(kinds)]
