@@ -66,6 +66,12 @@ def test_every_folder_of_what_must_fail_is_planted() -> None:
     assert {path.name for path in BAD.iterdir() if path.is_dir()} == set(PLACES)
 
 
+def test_every_step_refuses_something() -> None:
+    steps = re.findall(r'^ *check "(.+?)" ', (ROOT / "scripts" / "check.sh").read_text(), re.MULTILINE)
+    assert len(steps) > 15
+    assert set(steps) == {place.step for place in PLACES.values()}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", PLANTED, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_the_check_names_what_is_planted(path: Path, tree: Path) -> None:
