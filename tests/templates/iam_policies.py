@@ -86,6 +86,7 @@ def of_policy(place: str, document: dict[str, Any]) -> Iterator[tuple[str, str]]
             yield from ((found.issue, subject) for subject in subjects(found, named))
     for item in document["Statement"]:
         yield from (("NO_SOURCE", service) for service in unbounded(item))
+        yield from (("ALL_BUT", name) for name in ("NotAction", "NotPrincipal", "NotResource") if name in item and item["Effect"] == "Allow")
 
 
 def with_known_actions(statement: dict[str, Any]) -> dict[str, Any]:
@@ -138,7 +139,7 @@ def unbounded(statement: dict[str, Any]) -> Iterator[str]:
 
 def dependents(resources: dict[str, Any], role: str) -> Iterator[str]:
     """Yield (action: what it needs besides) where a role may call the one and not the other."""
-    granted = {action for statement in rights(resources, role) for action in listed(statement["Action"])}
+    granted = {action for statement in rights(resources, role) for action in listed(statement.get("Action", []))}
     for action in sorted(granted):
         for needed in get_dependent_actions([action]) if "*" not in action and exists(action) else []:
             if not any(fnmatchcase(needed.lower(), pattern.lower()) for pattern in granted):

@@ -59,9 +59,10 @@ def statements(holder: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def rights(found: dict[str, dict[str, Any]], role: str) -> Iterator[dict[str, Any]]:
     """Yield the statements of a role and of the managed policies that the same template gives it."""
-    attached = [item["Ref"] if isinstance(item, dict) else item for item in found[role]["Properties"].get("ManagedPolicyArns", [])]
-    for key in (role, *attached):
-        yield from statements(found[key])
+    yield from statements(found[role])
+    for item in found[role]["Properties"].get("ManagedPolicyArns", []):
+        if isinstance(item, dict) and item.get("Ref") in found:
+            yield from statements(found[item["Ref"]])
 
 
 def roles() -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -27,6 +27,8 @@ INTEGRATIONS = {  # what Step Functions calls in a way of its own: botocore's se
     **{f"sagemaker:create{job}Job": ("sagemaker", {ONCE, AWAITED}, set()) for job in ("HyperParameterTuning", "Processing", "Training", "Transform")},
     **{f"sagemaker:{call}": ("sagemaker", {ONCE}, set()) for call in ("createModel", "createEndpoint", "createEndpointConfig", "updateEndpoint")},
 }
+STEP = r"""\.{1,2}\w+|\.{1,2}\*|\[(?:\d+|\*|-?\d*:-?\d*|'[^']+'|"[^"]+"|\?\(.+\))\]"""
+PATH = re.compile(rf"\$\$?(?:{STEP})*")
 
 
 class Unknown(str):
@@ -52,8 +54,17 @@ def findings(definition: dict[str, Any]) -> Iterator[str]:
         file.write(text)
         file.flush()
         yield from (f"Graph: {problem}" for problem in Linter().validate(file.name))
+    yield from (f"Path: {name} is {path}" for name, path in paths(definition) if not PATH.fullmatch(path))
     for name, task in tasks(definition):
         yield from of_task(name, task)
+
+
+def paths(node: Any) -> Iterator[tuple[str, str]]:
+    """Yield (member, path) of all that a state machine reads and writes; statelint looks at their first letter only."""
+    for key, item in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        if isinstance(item, str) and item.startswith("$") and re.search(r"Path$|^Variable$|\.\$$", str(key)):
+            yield str(key), item
+        yield from paths(item)
 
 
 def tasks(definition: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

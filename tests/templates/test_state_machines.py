@@ -28,7 +28,7 @@ def test_a_planted_fault_is_found_by_its_kind(path: Path) -> None:
 
 
 def test_every_kind_of_finding_has_a_planted_fault() -> None:
-    assert {path.read_text().split()[1] for path in BAD} == {"Graph", "Integration", "Request", "Value"}
+    assert {path.read_text().split()[1] for path in BAD} == {"Graph", "Integration", "Path", "Request", "Value"}
 
 
 @pytest.mark.parametrize("text, integration", INTEGRATIONS.items(), ids=str)
