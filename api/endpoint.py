@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from api.errors import EndpointFault, RequestRefused
 
 ACCEPT = "application/json;answer=both"  # label and probability, whatever serving.answer says
-LARGEST = 6 * 1024 * 1024  # what InvokeEndpoint takes
+LARGEST = 6 * 1024 * 1024  # what InvokeEndpoint takes; Lambda takes no larger event, so a parameter could only lower it
 AWAY = ("ThrottlingException", "ServiceUnavailable", "ServiceUnavailableException", "ModelNotReadyException", "ValidationError",
         "ValidationException")  # a ValidationError here is an endpoint that is not there: the request is checked before
 FAILED = "the model's endpoint failed"

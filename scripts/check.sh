@@ -40,9 +40,10 @@ step() { # FILE NAME COMMAND...: runs a step and leaves the file when it fails
   printf 'check: %-42s %-6s %3d s\n' "$name" "$verdict" $((SECONDS - started)) >&2
 }
 
-types() { # a function's files import each other by their bare names, so each folder is a program of its own
+types() { # scripts, and a function's files, import each other by their bare names, so each folder is a program of its own
   local folder failed=0
   mypy container api model local || failed=1
+  MYPYPATH=scripts mypy --cache-dir build/mypy/scripts scripts || failed=1
   for folder in custom_resource/*/; do
     MYPYPATH=$folder mypy --cache-dir build/mypy/functions "$folder" || failed=1
   done
@@ -76,7 +77,7 @@ workflow() { # as a build makes it; I3042: the build knows the ARNs of its accou
     cfn-lint -i I3042 -t build/check/workflow-graph.yml && "$python" -m tests.templates.state_machines build/check/workflow-graph.yml
 }
 
-mapfile -t scripts < <(find .ci scripts container model -maxdepth 1 \( -name '*.sh' -o -path .ci/run \) 2> /dev/null | sort)
+mapfile -t scripts < <(find . \( -name .git -o -name .venv -o -path ./build -o -path ./tests/templates/bad \) -prune -o \( -name '*.sh' -o -path ./.ci/run \) -print | sort)
 
 check "templates (cfn-lint)" cfn-lint -t studio.yml pipeline.yml assets/*.yml
 check "templates as deployed (SAM, cfn-lint)" expanded

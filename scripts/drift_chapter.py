@@ -1,6 +1,7 @@
 """The demo's third chapter: other customers come, drift is noticed, mailed and answered with a new model."""
 
 import json
+from typing import Any
 
 import boto3
 
@@ -73,11 +74,11 @@ def send(release: Release, live: str) -> None:
     say(f"{len(traffic.answers)} requests, none failed")
 
 
-def wait_for_alarm(project: Project) -> dict:
+def wait_for_alarm(project: Project) -> dict[str, Any]:
     """Wait until the alarm on drift is on; return its reason. Raises DemoError when it stays silent."""
     name = f"{project.name}-drift"
 
-    def look() -> dict | None:
+    def look() -> dict[str, Any] | None:
         [alarm] = boto3.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
         return alarm if alarm["StateValue"] == "ALARM" else None
 

@@ -25,7 +25,7 @@ def address(api_url: str, endpoint_url: str | None) -> str:
 def stack_output(stack_name: str, key: str) -> str:
     """Return one output of a stack; raises KeyError where the stack has none of that name."""
     stack = boto3.client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"][0]
-    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}[key]
+    return {output["OutputKey"]: str(output["OutputValue"]) for output in stack.get("Outputs", [])}[key]
 
 
 def main() -> int:

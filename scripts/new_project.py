@@ -49,11 +49,11 @@ def create_project(organization: str, project: str, prefix: str, network: str) -
     return f"{prefix}-{MODEL}-{_created(sagemaker, project)['ProjectId']}"
 
 
-def _created(sagemaker: Any, name: str) -> dict:
+def _created(sagemaker: Any, name: str) -> dict[str, Any]:
     """Wait until the project is created; raises DemoError with its message when that fails."""
 
-    def look() -> dict | None:
-        project: dict = sagemaker.describe_project(ProjectName=name)
+    def look() -> dict[str, Any] | None:
+        project: dict[str, Any] = sagemaker.describe_project(ProjectName=name)
         if "Failed" in project["ProjectStatus"]:
             raise DemoError(f"project {name}: {project['ServiceCatalogProvisionedProductDetails']}")
         return project if project["ProjectStatus"] == "CreateCompleted" else None

@@ -23,24 +23,24 @@ class Pipeline:
         self.name, self._client = name, boto3.client("codepipeline")
         self._shown: set[str] = set()
 
-    def runs(self) -> list[dict]:
+    def runs(self) -> list[dict[str, Any]]:
         """Return the runs, newest first."""
-        found: list[dict] = self._client.list_pipeline_executions(pipelineName=self.name)["pipelineExecutionSummaries"]
+        found: list[dict[str, Any]] = self._client.list_pipeline_executions(pipelineName=self.name)["pipelineExecutionSummaries"]
         return found
 
-    def new_run(self, before: list[dict], cause: str) -> str:
+    def new_run(self, before: list[dict[str, Any]], cause: str) -> str:
         """Wait for the one run that ``cause`` starts beyond those of ``before``; raises DemoError for none or several."""
         new = until(lambda: self._beyond(before), START_SECONDS,
                     f"the {cause} started no run of {self.name} in {START_SECONDS} s; its event rule in pipeline.yml should")
         self.only_run(before, cause)
         return new[0]
 
-    def only_run(self, before: list[dict], cause: str) -> None:
+    def only_run(self, before: list[dict[str, Any]], cause: str) -> None:
         """Raise DemoError when more than one run has started since ``before``."""
         if len(new := self._beyond(before)) > 1:
             raise DemoError(f"the {cause} started {len(new)} runs instead of one: {', '.join(new)}")
 
-    def _beyond(self, before: list[dict]) -> list[str]:
+    def _beyond(self, before: list[dict[str, Any]]) -> list[str]:
         known = {run["pipelineExecutionId"] for run in before}
         return [run["pipelineExecutionId"] for run in self.runs() if run["pipelineExecutionId"] not in known]
 
@@ -55,7 +55,7 @@ class Pipeline:
             if any(place(action) == wanted for action in actions):
                 return
 
-    def follow(self, run: str, until: tuple[str, str]) -> Iterator[list[dict]]:
+    def follow(self, run: str, until: tuple[str, str]) -> Iterator[list[dict[str, Any]]]:
         """Print like ``watch`` and yield the actions at each look; raises DemoError when the run ends before."""
         while True:
             actions = self.actions(run)
@@ -69,18 +69,18 @@ class Pipeline:
                 raise DemoError(f"run {run[:8]} is {status}: {failure(self.actions(run))}")
             time.sleep(LOOK_SECONDS)
 
-    def actions(self, run: str) -> list[dict]:
+    def actions(self, run: str) -> list[dict[str, Any]]:
         """Return the actions of a run, oldest first."""
         found = self._client.list_action_executions(pipelineName=self.name, filter={"pipelineExecutionId": run})
         return sorted(found["actionExecutionDetails"], key=lambda action: action["startTime"])
 
-    def _show(self, actions: list[dict]) -> None:
+    def _show(self, actions: list[dict[str, Any]]) -> None:
         for action in actions:
             if action["actionExecutionId"] not in self._shown and (action["status"] != "InProgress" or waits(action)):
                 self._shown.add(action["actionExecutionId"])
                 say(line(action))
 
-    def record(self, run: str) -> dict:
+    def record(self, run: str) -> dict[str, Any]:
         """Return what the pipeline keeps of a run: its trigger, its sources' revisions, its status."""
         return next(each for each in self.runs() if each["pipelineExecutionId"] == run)
 
@@ -97,24 +97,24 @@ class Pipeline:
         self._client.stop_pipeline_execution(pipelineName=self.name, pipelineExecutionId=run, abandon=True, reason=reason)
 
 
-def place(action: dict) -> tuple[str, str]:
+def place(action: dict[str, Any]) -> tuple[str, str]:
     """Return stage and name of an action."""
     return action["stageName"], action["actionName"]
 
 
-def waits(action: dict) -> bool:
+def waits(action: dict[str, Any]) -> bool:
     """Return whether an action waits for a person."""
     return place(action) == APPROVAL and action["status"] == "InProgress"
 
 
-def line(action: dict) -> str:
+def line(action: dict[str, Any]) -> str:
     """Return an action with its state and seconds."""
     seconds = (action["lastUpdateTime"] - action["startTime"]).total_seconds()
     state = "waits for a person" if waits(action) else f"{action['status']:<10} {seconds:6.1f} s"
     return f"{action['stageName']:<10} {action['actionName']:<10} {state}"
 
 
-def failure(actions: list[dict]) -> str:
+def failure(actions: list[dict[str, Any]]) -> str:
     """Return why a run failed, as its failed action says."""
     for action in actions:
         if action["status"] == "Failed":

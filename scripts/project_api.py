@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import boto3
 from botocore.auth import SigV4Auth
@@ -22,7 +23,7 @@ class Reply:
     """What the API answered, and the run whose model did."""
 
     run: str
-    predictions: list[dict]
+    predictions: list[dict[str, Any]]
 
 
 class Api:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import customers
 import project_git
@@ -102,7 +103,7 @@ def upload_more(steps: Steps, project: Project, former: str, upload: Upload) -> 
         say("it goes on, to the same question in the end")
 
 
-def tell_cause(project: Project, run: str, former: str) -> dict:
+def tell_cause(project: Project, run: str, former: str) -> dict[str, Any]:
     """Show and return what started a run, and what of its code and data the former run did not have."""
     project.pipeline.reach(run, BUILD)  # by then the run has taken its sources
     found, earlier = project.pipeline.record(run), sources(project.pipeline.record(former))
@@ -113,7 +114,7 @@ def tell_cause(project: Project, run: str, former: str) -> dict:
     return {"run": run, "trigger": found["trigger"], "sources": {name: revision for name, (revision, _) in sources(found).items()}}
 
 
-def sources(record: dict) -> dict[str, tuple[str, str]]:
+def sources(record: dict[str, Any]) -> dict[str, tuple[str, str]]:
     """Return the revision and the summary of each source that a run took."""
     return {revision["actionName"]: (revision["revisionId"], revision.get("revisionSummary", "").strip())
             for revision in sorted(record.get("sourceRevisions", []), key=lambda revision: revision["actionName"])}

@@ -39,10 +39,19 @@ def unset(document: dict[str, Any]) -> Iterator[str]:
             yield f"env.exported-variables: no command sets {name}"
 
 
+def lost(document: dict[str, Any]) -> Iterator[str]:
+    """Yield files of the sources that a command reads and that are not there."""
+    words = re.findall(r"[^\s\"'$()=]+", "\n".join(commands(document)))
+    folders = {path.name for path in ROOT.iterdir() if path.is_dir() and path.name != "build"}
+    for word in dict.fromkeys(words):
+        if word.partition("/")[0] in folders and "/" in word and not (ROOT / word).exists():
+            yield f"phases: a command reads {word}, which is not there"
+
+
 def main(target: Path) -> int:
     """Say what is wrong, or write the script; return whether something is wrong."""
     document = yaml.safe_load(BUILDSPEC.read_text(encoding="utf-8"))
-    wrong = list(problems(document)) or list(unset(document))
+    wrong = list(problems(document)) or [*unset(document), *lost(document)]
     for problem in wrong:
         print(f"model/buildspec.yml: {problem}")
     target.parent.mkdir(parents=True, exist_ok=True)

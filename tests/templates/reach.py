@@ -14,7 +14,7 @@ from typing import Any
 
 from policy_sentry.querying.actions import get_action_data
 
-from tests.templates.deployment import ARNS, HERE, Deployment
+from tests.templates.deployment import HERE, Deployment
 from tests.templates.sources import listed
 
 API = "arn:aws:apigateway:us-east-1::"

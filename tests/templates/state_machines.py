@@ -17,8 +17,8 @@ from typing import Any
 from statelint.linter import Linter
 
 from tests.templates.deployment import Deployment
-from tests.templates.sources import template
 from tests.templates.service_requests import faults, mistyped, operation
+from tests.templates.sources import template
 
 ONCE, AWAITED, ANSWERED = "", "sync", "waitForTaskToken"
 INTEGRATIONS = {  # what Step Functions calls in a way of its own: botocore's service, how it may be called, which members take JSON

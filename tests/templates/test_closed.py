@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from api.endpoint import LARGEST
 from tests.templates.evaluation import PSEUDO, Evaluation
 from tests.templates.expansion import deployed, expanded
+from tests.templates.service_requests import operation
 from tests.templates.sources import API, ENDPOINT, MONITORING, PIPELINE, STAGES, STUDIO, TEMPLATES, listed, resources, statements, template
 from tests.templates.test_names import LONGEST, OF_THE_ENDPOINT, PREFIX
 
@@ -231,6 +233,11 @@ def test_the_api_is_throttled_and_every_call_is_logged() -> None:
     assert stage["AccessLogSetting"]["DestinationArn"] == "AccessLogs.Arn"
     assert {"$context.identity.sourceIp", "$context.identity.userArn", "$context.status"} <= set(
         json.loads(stage["AccessLogSetting"]["Format"]).values())
+
+
+def test_the_api_passes_on_as_much_as_the_endpoint_takes() -> None:
+    """Lambda takes no larger request either; what is more is refused with 413 (tests/unit/api)."""
+    assert operation("sagemaker-runtime", "InvokeEndpoint").input_shape.members["Body"].metadata["max"] == LARGEST
 
 
 @pytest.mark.parametrize("arn, firewalls", [("", 0), ("arn:aws:wafv2:us-east-1:123456789012:regional/webacl/own/0a1b", 1)])

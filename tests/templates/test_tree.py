@@ -37,6 +37,13 @@ def imported(path: Path) -> Iterator[str]:
             yield from (alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield (node.module or "").split(".")[0] if not node.level else ""
+        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant) and named(node.func) in ("import_module", "__import__"):
+            yield str(node.args[0].value).split(".")[0]
+
+
+def named(function: ast.expr) -> str:
+    """Return the name by which a function is called, without its module's."""
+    return function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
 
 
 def code(folder: str) -> list[Path]:

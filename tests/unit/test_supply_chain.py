@@ -13,7 +13,8 @@ from packaging.markers import Marker, default_environment
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-FILES = sorted([*(ROOT / "requirements").glob("*.txt"), ROOT / "container/requirements.txt", ROOT / "api/requirements.txt"])
+FOLDERS = [path for path in ROOT.iterdir() if path.is_dir() and path.name not in {".git", ".venv", "build", "tests"}]
+FILES = sorted({*(ROOT / "requirements").glob("*.txt"), *(path for folder in FOLDERS for path in folder.rglob("*requirements*.txt"))})
 PIN = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(\[[a-z,-]+\])?==(?P<version>[A-Za-z0-9.!+_-]+)( ; (?P<marker>.+))?")
 ENVIRONMENTS = {  # as scripts/setup.sh and scripts/test.sh make them
     ".venv": ["requirements/local.txt"],

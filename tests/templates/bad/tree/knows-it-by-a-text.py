@@ -1,0 +1,4 @@
+# imports local
+from importlib import import_module
+
+CLOCK = import_module("local.clock")
