@@ -57,13 +57,17 @@ def own(deployment: Deployment, key: str) -> list[str]:
         return [deployment.of(properties["ServiceToken"])]
     if kind not in OWN:
         return [deployment.arn(key)]
-    return [re.sub(r"\{(\w+)\}", lambda found: named(deployment.of(properties[found[1]]), written), written) for written in OWN[kind]]
+    return [filled(written, deployment.of(properties)) for written in OWN[kind]]
 
 
-def named(value: Any, written: str) -> str:
-    """Return what stands for {Property} in an ARN: the value where it is all of it, the name of a function out of its ARN."""
-    text = str(listed(value)[0])
-    return text if written.startswith("{") else text.partition(":function:")[2].split(":")[0] or text
+def filled(written: str, properties: dict[str, Any]) -> str:
+    """Return an ARN with its {Property}: the value where that is all of it, a function's name where that is given as an ARN."""
+
+    def value(found: re.Match[str]) -> str:
+        text = str(listed(properties[found[1]])[0])
+        return text if written == found[0] else text.partition(":function:")[2].split(":")[0] or text
+
+    return re.sub(r"\{(\w+)\}", value, written)
 
 
 def mentioned(properties: Any) -> Iterator[str]:
