@@ -133,6 +133,24 @@ def test_the_bucket_takes_nothing_without_tls_and_forgets_what_was_broken_off() 
     assert rule["Status"] == "Enabled" and rule["AbortIncompleteMultipartUpload"]
 
 
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_what_is_kept_and_its_key_outlive_their_stack(name: str) -> None:
+    for key, item in resources(name).items():
+        if item["Type"] in {"AWS::S3::Bucket", "AWS::KMS::Key"}:
+            assert (item.get("DeletionPolicy"), item.get("UpdateReplacePolicy")) == ("Retain", "Retain"), f"{key} goes with its stack"
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_every_log_ends(name: str) -> None:
+    """A function without a log group of the template has Lambda make one, which keeps everything for good."""
+    groups = resources(name, "AWS::Logs::LogGroup")
+    for key, item in groups.items():
+        assert item["Properties"].get("RetentionInDays"), f"{key} has no end"
+    for key, item in deployed(name)["Resources"].items():
+        if item["Type"] == "AWS::Lambda::Function":
+            assert item["Properties"].get("LoggingConfig", {}).get("LogGroup", {}).get("Ref") in groups, f"{key}: its log has no end"
+
+
 def test_an_image_is_scanned_when_it_is_pushed_and_its_tag_never_moves() -> None:
     images = [properties for _, kind, properties in made(PIPELINE) if kind == "AWS::ECR::Repository"]
     assert len(images) == 2

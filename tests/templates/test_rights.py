@@ -12,6 +12,7 @@ from tests.templates.evaluation import Evaluation
 from tests.templates.sources import ROOT, TEMPLATES, listed, policies, resources, rights, roles, statements, template
 from tests.templates.test_names import LONGEST
 
+
 def taker(role: dict) -> str:
     """Return the service that a role is trusted to; blank where it is anybody else."""
     principal = role["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]
