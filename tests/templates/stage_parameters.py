@@ -40,7 +40,7 @@ FORMS = {
                        "WebAclArn": FIREWALL, "PermissionsBoundary": BOUNDARY, "RetrainingSchedule": "rate(7 days)"},
 }
 ORGANIZATION = {"ProductTemplateUrl": "https://templates.s3.us-east-1.amazonaws.com/packages/0a1b2c3d/pipeline.yml", "TemplateBucket": "templates",
-                "TemplateVersion": "0a1b2c3d4e5f", "StudioRoleName": "service-role/studio"}
+                "TemplateVersion": "first", "StudioRoleName": "service-role/studio"}
 
 
 def of_stages(folder: Path) -> Iterator[tuple[str, str, dict[str, str]]]:
