@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from local.authorization import authorize
-from local.machine import AccessDeniedError, Machine
+from local.machine import AccessDeniedError, Machine, NotAuthenticatedError
 
 KEY = "x-amz-server-side-encryption-aws-kms-key-id"
 # Requests on an object that touch neither its content nor its key.
@@ -32,7 +32,8 @@ def _checked(machine: Machine, service: str, rights: Callable[..., Iterator[Righ
             for action, resource in rights(machine, method, path, headers, body, query):
                 authorize(machine, extract_access_key_id(headers, query), action, resource)
         except AccessDeniedError as error:
-            return access_denied_response(service, "", "", "", message=str(error), headers=headers)
+            unknown = {"error_code": error.code} if isinstance(error, NotAuthenticatedError) else {}
+            return access_denied_response(service, "", "", "", message=str(error), headers=headers, **unknown)
         return await inner(method, path, headers, body, query, **more)
 
     return handle

@@ -82,6 +82,7 @@ class Gateway:
             s3_events,
             sam,
             schedules,
+            unsigned,
             workflow,
         )
         from local.engines import layers
@@ -98,6 +99,7 @@ class Gateway:
         self.machine.alarms.install()
         interrupted_stacks.install(self.machine)
         s3_events.install(self.machine)
+        unsigned.install(self.machine, self._services)
         self._durability.install()  # last, so that its answers are the last
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:

@@ -28,6 +28,7 @@ from local.retention import SEAMS as RETENTION_SEAMS
 from local.s3_events import SEAMS as S3_EVENT_SEAMS
 from local.sam import SEAMS as SAM_SEAMS
 from local.schedules import SEAMS as SCHEDULE_SEAMS
+from local.unsigned import SEAMS as UNSIGNED_SEAMS
 
 SEAMS: tuple[tuple[str, str], ...] = (
     ("ministack.app", "SERVICE_HANDLERS"),
@@ -100,6 +101,7 @@ SEAMS: tuple[tuple[str, str], ...] = (
     *SCHEDULE_SEAMS,
     *SHIFT_SEAMS,
     *TYPE_SEAMS,
+    *UNSIGNED_SEAMS,
     *VERSION_SEAMS,
 )
 

@@ -38,6 +38,7 @@ class LocalAws:
         names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
         return kept | dict(zip(names, self.credentials, strict=False)) | {
             "AWS_ENDPOINT_URL": self.endpoint_url, "AWS_DEFAULT_REGION": self.region, "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "GIT_TERMINAL_PROMPT": "0",  # nobody's own
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
     def called_by(self, *credentials: str) -> "LocalAws":

@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
+from tests.local.attempts import error_of, filled
 from tests.local.inventory import RETAINED, Inventory, inventory, kinds
 from tests.local.local_aws import ROOT, LocalAws, running
 from tests.local.new_projects import create, in_role, offer, publish, stop_first_run
@@ -229,22 +229,10 @@ ATTEMPTS = {
 }
 
 
-def filled(request: Any, names: dict[str, str]) -> Any:
-    """Return a request with a project's names in the places of their fields."""
-    if isinstance(request, dict):
-        return {key: filled(value, names) for key, value in request.items()}
-    if isinstance(request, list):
-        return [filled(value, names) for value in request]
-    return request.format_map(names)
-
-
 def denial(client: Any, operation: str, request: dict) -> str:
     """Return the words in which a call is denied, blank when it is not."""
-    try:
-        getattr(client, operation)(**request)
-    except ClientError as error:
-        return error.response["Error"]["Message"] if error.response["Error"]["Code"] in DENIALS else ""
-    return ""
+    code, message = error_of(client, operation, request)
+    return message if code in DENIALS else ""
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS)
