@@ -179,16 +179,22 @@ def test_the_api_answers_no_role_of_another_project(insiders: dict[str, LocalAws
         assert re.match(rf"User: \S+/{role}/curious is not authorized to perform: execute-api:Invoke on resource: ", reason)
 
 
-@pytest.mark.parametrize("caller", REFUSALS)
-def test_git_pushes_for_nobody_without_a_right(project: Project, callers: dict[str, LocalAws], tmp_path: Path, caller: str) -> None:
-    clone = project.clone(tmp_path / "code")
+@pytest.fixture(scope="module")
+def clone(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone with a commit that has not been pushed."""
+    clone = project.clone(tmp_path_factory.mktemp("clone") / "code")
     (clone / "README.md").write_text("mine\n")
     assert project.git("commit", "--all", "--quiet", "--message", "Take over", cwd=clone).returncode == 0
-    head = project.git("ls-remote", "origin", "main", cwd=clone).stdout
+    return clone
+
+
+@pytest.mark.parametrize("caller", REFUSALS)
+def test_git_pushes_for_nobody_without_a_right(project: Project, callers: dict[str, LocalAws], clone: Path, caller: str) -> None:
     outcome = Project(callers[caller], project.name).git("push", "origin", "HEAD:main", cwd=clone)
     assert outcome.returncode == 128
     assert GIT_REFUSALS[caller] in outcome.stderr
-    assert project.git("ls-remote", "origin", "main", cwd=clone).stdout == head
+    head = project.aws.client("codecommit").get_branch(repositoryName=project.name, branchName="main")["branch"]["commitId"]
+    assert head == project.git("rev-parse", "HEAD~1", cwd=clone).stdout.strip()
 
 
 def push_status(caller: LocalAws, name: str) -> int:

@@ -37,6 +37,7 @@ REFUSED: list[tuple[str, str, dict[str, Any], tuple[str, int, str]]] = [
     ("sns", "list_topics", {}, FORM),
     ("cloudformation", "describe_stacks", {}, FORM),
     ("s3", "list_buckets", {}, ("AccessDenied", 403, "Access Denied")),
+    ("s3", "create_bucket", {"Bucket": "nobodys"}, ("AccessDenied", 403, "Access Denied")),
     ("s3", "list_objects_v2", {"Bucket": "unsigned"}, ("AccessDenied", 403, "Access Denied")),
     ("s3", "get_object", {"Bucket": "unsigned", "Key": "sealed"}, ("AccessDenied", 403, "Access Denied")),
     ("s3", "get_object", {"Bucket": "unsigned", "Key": "none"}, ("AccessDenied", 403, "Access Denied")),
