@@ -163,6 +163,12 @@ class Project:
             and action["latestExecution"]["actionExecutionId"] in of_this_run]
         return place, why
 
+    def failures(self, run: str) -> list[str]:
+        """Return the stage, the action and the summary of each action that failed in a run."""
+        details = self.pipeline.list_action_executions(pipelineName=self.name, filter={"pipelineExecutionId": run})
+        return [f"{each['stageName']}/{each['actionName']}: {each['output']['executionResult']}"
+                for each in details["actionExecutionDetails"] if each["status"] == "Failed"]
+
     def approval(self, run: str) -> dict:
         """Wait until a run asks for approval; return the question's state."""
         def asked() -> dict | None:
@@ -170,7 +176,7 @@ class Project:
             return found if found and found["status"] == "InProgress" else None
 
         until(lambda: asked() or self.status(run) in ENDED, f"the approval of run {run}")
-        assert asked(), f"run {run} ended without a question"
+        assert asked(), f"run {run} of {self.name} ended without a question: {self.status(run)} {self.failures(run)}"
         states = self.pipeline.get_pipeline_state(name=self.name)["stageStates"]
         [state] = [action["latestExecution"] for stage in states for action in stage["actionStates"]
                    if action["actionName"] == "Approval"]

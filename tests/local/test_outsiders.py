@@ -208,7 +208,8 @@ def push_status(caller: LocalAws, name: str) -> int:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
-        return error.code
+        with error:
+            return error.code
 
 
 def test_no_role_of_another_project_pushes(project: Project, insiders: dict[str, LocalAws]) -> None:

@@ -68,13 +68,20 @@ def test_each_service_says_that_a_signature_is_missing(aws: LocalAws, bucket: st
     assert (answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Message"]) == error
 
 
+def refusal(request: urllib.request.Request) -> tuple[int, Any, bytes]:
+    """Return status, headers and body of the answer to a request that is refused."""
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=30)
+    with refused.value as answer:
+        return answer.code, answer.headers, answer.read()
+
+
 def test_a_request_is_not_looked_at_before_its_signature_is(aws: LocalAws) -> None:
     request = urllib.request.Request(aws.endpoint_url, data=b"{not JSON", headers={
         "X-Amz-Target": "CodePipeline_20150709.PutApprovalResult", "Content-Type": "application/x-amz-json-1.1"})
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(request, timeout=30)
-    assert refused.value.code == 400
-    assert b"MissingAuthenticationTokenException" in refused.value.read()
+    status, _, told = refusal(request)
+    assert status == 400
+    assert b"MissingAuthenticationTokenException" in told
 
 
 def test_a_link_that_holds_its_signature_opens_what_it_was_made_for(aws: LocalAws, bucket: str) -> None:
@@ -87,7 +94,6 @@ def test_a_link_that_holds_its_signature_opens_what_it_was_made_for(aws: LocalAw
 
 
 def test_git_is_asked_to_sign_in(aws: LocalAws) -> None:
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(f"{aws.endpoint_url}/v1/repos/any/info/refs?service=git-receive-pack", timeout=30)
-    assert refused.value.code == 401
-    assert refused.value.headers["WWW-Authenticate"].startswith("Basic ")
+    status, headers, _ = refusal(urllib.request.Request(f"{aws.endpoint_url}/v1/repos/any/info/refs?service=git-receive-pack"))
+    assert status == 401
+    assert headers["WWW-Authenticate"].startswith("Basic ")
