@@ -80,8 +80,8 @@ def allowed(error: ValidationError) -> str:
     schema = _schema(error)
     if error.validator == "enum":
         return ", ".join(map(str, schema["enum"]))
-    if "description" in schema:
-        return str(schema["description"])
+    if "allowed" in schema:
+        return str(schema["allowed"])
     if "properties" in schema:
         return f"the fields {', '.join(schema['properties'])}"
     return error.message

@@ -36,7 +36,7 @@ bash scripts/check.sh "${checks[@]}" || status=1
 command -v npm > /dev/null || marks="($marks) and not npm" # check.sh has said so
 build/env/image/bin/python -m pytest tests/unit/container tests/unit/benchmarks -m "$serving" || status=1
 build/env/workflow/bin/python -m pytest tests/unit/model -m "$marks" || status=1
-build/env/test/bin/python -m pytest tests/unit/api tests/unit/custom_resource tests/unit/scripts tests/unit/test_docs.py tests/unit/test_supply_chain.py tests/templates tests/local \
+build/env/test/bin/python -m pytest tests/unit/api tests/unit/custom_resource tests/unit/scripts tests/unit/test_*.py tests/templates tests/local \
   --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "$marks" "$@" || status=1
 if [ "$full" -eq 1 ]; then
   images=0

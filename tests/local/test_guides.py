@@ -13,7 +13,9 @@ from tests.local.altered_copy import repository
 from tests.local.local_aws import LocalAws, running
 
 pytestmark = pytest.mark.slow
-GUIDES = ("publish", "project", "runs", "data", "release", "roll-back", "api", "clean-up")
+GUIDES = ("publish", "project", "runs", "data", "release", "roll-back", "api", "runbook/README", "runbook/api-5xx", "runbook/api-errors",
+          "runbook/api-version-errors", "runbook/api-calls", "runbook/api-4xx", "runbook/api-faults", "runbook/endpoint-5xx",
+          "runbook/endpoint-latency", "runbook/drift", "clean-up")
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SECONDS = 900
 # What the guides ask for in words between their blocks: the first run arrives at its question, then a push starts the

@@ -1,9 +1,8 @@
-"""The documents say what is there: every field and parameter, links that lead somewhere, scripts, files, names and commands that exist."""
+"""The documents say what is there: every parameter, links that lead somewhere, scripts, files, names and commands that exist."""
 
 import ast
 import json
 import re
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,12 @@ import pytest
 import yaml
 from awscli.clidriver import create_clidriver
 
+from scripts.configuration import fields
+
 ROOT = Path(__file__).parents[2]
 SKIPPED = {"build", ".venv", ".git", ".pytest_cache", "node_modules"}
 DOCUMENTS = sorted(path for path in ROOT.rglob("*.md") if not SKIPPED & set(path.relative_to(ROOT).parts))
-GUIDES = [path for path in DOCUMENTS if path.parent == ROOT / "docs"] + [ROOT / "README.md"]
+GUIDES = [path for path in DOCUMENTS if ROOT / "docs" in path.parents] + [ROOT / "README.md"]
 TEMPLATES = [ROOT / "studio.yml", ROOT / "pipeline.yml", *sorted((ROOT / "assets").glob("*.yml"))]
 RUN_FILES = {"model/model.tar.gz", "data/schema/schema.json", "data/captured.json"}  # below runs/X/ of a project's bucket, where folders are called as ours are
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
@@ -30,26 +31,8 @@ def rows(text: str) -> dict[str, tuple[str, str]]:
     return {name: (default.strip(), remark) for name, default, remark in found}
 
 
-FIELDS = rows(CONFIGURATION.split("## The project's form")[0])
 PARAMETERS = rows(CONFIGURATION.split("## The project's form")[1])
-
-
-def fields(schema: dict, path: str = "") -> Iterator[tuple[str, dict, bool]]:
-    """Yield (dotted name, schema, required) of every field below a schema that is not itself a section."""
-    for name, given in schema.get("properties", {}).items():
-        where, required = f"{path}.{name}".lstrip("."), name in schema.get("required", [])
-        part = SCHEMA["$defs"][given["$ref"].rpartition("/")[2]] | given if "$ref" in given else given
-        if "properties" not in part:
-            yield where, part, required
-        yield from fields(part, where)
-        yield from fields(part.get("items", {}), f"{where}[]")
-
-
-def default_of(part: dict, required: bool) -> str:
-    """Return how the document writes a field's default."""
-    if "default" in part:
-        return f"`{json.dumps(part['default'])}`"
-    return "required" if required else ""
+FIELDS = {name for name, _, _ in fields(SCHEMA, SCHEMA["$defs"])}
 
 
 class Loader(yaml.SafeLoader):
@@ -70,17 +53,6 @@ def parts(section: str, templates: list[Path]) -> dict[str, Any]:
 def parameters() -> dict[str, dict]:
     """Return pipeline.yml's parameters."""
     return parts("Parameters", [ROOT / "pipeline.yml"])
-
-
-def test_every_field_of_the_configuration_is_documented_with_its_default() -> None:
-    assert {name: default for name, (default, _) in FIELDS.items()} == {
-        name: default_of(part, required) for name, part, required in fields(SCHEMA)}
-
-
-def test_every_choice_of_a_field_is_documented() -> None:
-    lacking = {f"{name}: {choice}" for name, part, _ in fields(SCHEMA) for choice in part.get("enum", [])
-               if choice not in " ".join(FIELDS.get(name, ()))}
-    assert lacking == set()
 
 
 def test_every_parameter_of_the_form_is_documented_with_its_default() -> None:
@@ -210,12 +182,11 @@ def test_files_that_the_guides_name_exist() -> None:
 
 
 def test_fields_of_the_configuration_that_the_guides_name_exist() -> None:
-    known = {name for name, _, _ in fields(SCHEMA)}
     sections = "|".join(SCHEMA["properties"])
     mentioned = named(rf"(?<![\w/.-])((?:{sections})\.[a-z_\[\].]*[a-z_])(?![\w/]*\.)")
-    short = {name.replace("[]", "") for name in known}
+    short = {name.replace("[]", "") for name in FIELDS}
     assert len(mentioned) > 15
-    assert {name for name in mentioned if not any(f"{field}.".startswith(f"{name}.") for field in known | short)} == set()
+    assert {name for name in mentioned if not any(f"{field}.".startswith(f"{name}.") for field in FIELDS | short)} == set()
 
 
 def test_parameters_and_outputs_that_the_guides_name_exist() -> None:
@@ -247,7 +218,8 @@ def physical_names() -> set[str]:
     found = re.findall(r"\$\{(?:NamePrefix|SageMakerProjectId)\}((?:-[a-z0-9-]+|-#\{Build.RUN_ID\}-\w+|-\$\{AWS::AccountId\})?)", text)
     stages = ast.literal_eval(re.search(r"^STAGES = (.+)$", (ROOT / "model" / "parameters.py").read_text(), flags=re.MULTILINE)[1])
     short = {name.replace("#{Build.RUN_ID}", "R").replace("${AWS::AccountId}", "ACCOUNT").rstrip("-") for name in found}
-    of_endpoints = {f"-R-{letter}{suffix}" for letter in stages.values() for suffix in re.findall(r"\$\{EndpointName\}(-[a-z0-9]+)", text)}
+    named_endpoints = [*(f"-R-{letter}" for letter in stages.values()), f"-live-{stages['prd']}"]
+    of_endpoints = {f"{endpoint}{suffix}" for endpoint in named_endpoints for suffix in re.findall(r"\$\{EndpointName\}(-[a-z0-9]+)", text)}
     endpoints = {f"-R-{end}" for pair in stages.items() for end in pair} | {"-live-prd", f"-live-{stages['prd']}"}
     return short | of_endpoints | endpoints | {"-R"}
 
@@ -258,13 +230,14 @@ def test_physical_names_that_the_guides_name_are_given() -> None:
     assert suffixes - physical_names() == set()
 
 
-def test_every_document_is_listed() -> None:
-    index = (ROOT / "docs" / "README.md").read_text()
-    assert {path.name for path in (ROOT / "docs").glob("*.md") if path.name != "README.md" and f"]({path.name})" not in index} == set()
+@pytest.mark.parametrize("folder", ["docs", "docs/decisions", "docs/runbook"])
+def test_every_document_is_listed(folder: str) -> None:
+    index = (ROOT / folder / "README.md").read_text()
+    assert {path.name for path in (ROOT / folder).glob("*.md") if path.name != "README.md" and f"]({path.name})" not in index} == set()
 
 
 def test_every_block_that_is_to_be_run_is_run_by_the_test_of_the_guides() -> None:
-    run = re.search(r"^GUIDES = (\(.+\))$", (ROOT / "tests" / "local" / "test_guides.py").read_text(), flags=re.MULTILINE)
+    run = re.search(r"^GUIDES = (\(.+?\))$", (ROOT / "tests" / "local" / "test_guides.py").read_text(), flags=re.MULTILINE | re.DOTALL)
     assert run
-    assert {path.name for path in DOCUMENTS if re.search(r"^```sh$", path.read_text(), flags=re.MULTILINE)} == {
-        f"{name}.md" for name in ast.literal_eval(run[1])}
+    assert {path for path in DOCUMENTS if re.search(r"^```sh$", path.read_text(), flags=re.MULTILINE)} == {
+        ROOT / "docs" / f"{name}.md" for name in ast.literal_eval(run[1])}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -172,3 +174,9 @@ def test_hyperparameters_of_an_upload_win_and_become_strings() -> None:
 
 def test_errors_must_be_small_and_scores_large() -> None:
     assert [config.comparison(metric) for metric in ("auc", "r2", "rmse", "log_loss")] == ["at least", "at least", "at most", "at most"]
+
+
+def test_the_reference_names_every_metric_of_every_problem() -> None:
+    words = json.loads(config.SCHEMA.read_text(encoding="utf-8"))["properties"]["gate"]["properties"]["metric"]["description"]
+    found = {kind.lower(): re.findall(r"`(\w+)`", names) for kind, names in re.findall(r"(\w+): ((?:`\w+`(?:, )?)+)", words)}
+    assert found == {kind: list(names) for kind, names in config.METRICS.items()}
