@@ -59,33 +59,55 @@ def checkout(folder: Path) -> Path:
     return folder
 
 
+def blocks(path: Path) -> list[tuple[int, str]]:
+    """Return line and content of each block of a document that is to be run."""
+    text = path.read_text()
+    found = [(text.count("\n", 0, block.start()) + 1, block[1]) for block in BLOCK.finditer(text)]
+    assert found, path
+    return found
+
+
 def story(folder: Path) -> str:
     """Return the guides' blocks as one script that says where it is."""
-    lines = ["set -euo pipefail"]
+    lines = []
     for guide in GUIDES:
-        text = (folder / "docs" / f"{guide}.md").read_text()
-        found = [(text.count("\n", 0, block.start()) + 1, block[1]) for block in BLOCK.finditer(text)]
-        assert found, guide
-        for line, block in found:
+        for line, block in blocks(folder / "docs" / f"{guide}.md"):
             lines += [f"echo '== docs/{guide}.md:{line}' >&2", block.replace("credential-helper $@", "credential-helper --ignore-host-check $@")]
         lines += [f"echo '== after docs/{guide}.md' >&2", BETWEEN.get(guide, ":")]
     return "\n".join(lines)
 
 
-def test_every_command_of_the_guides_works(machine: LocalAws, tmp_path: Path) -> None:
+def told(machine: LocalAws, folder: Path, script: str, **reader: str) -> str:
+    """Run a reader's commands in a checkout and return all that they say."""
     trust = {"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
     machine.client("iam").create_role(RoleName="studio-users", AssumeRolePolicyDocument=json.dumps(trust))
-    (tmp_path / "gitconfig").write_text("[user]\n  name = A Person\n  email = person@example.com\n")
-    folder = checkout(tmp_path / "checkout")
-    (tmp_path / "story.sh").write_text(story(folder))
-    reader = {"role": "studio-users", "email": "admin@example.com", "GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig")}
-    with (tmp_path / "said.txt").open("w") as said:
-        outcome = subprocess.run(["bash", tmp_path / "story.sh"], cwd=folder, env=machine.environment | reader, stdout=said,
+    (folder.parent / "gitconfig").write_text("[user]\n  name = A Person\n  email = person@example.com\n")
+    (folder.parent / "story.sh").write_text(f"set -euo pipefail\n{script}")
+    reader |= {"role": "studio-users", "email": "admin@example.com", "GIT_CONFIG_GLOBAL": str(folder.parent / "gitconfig")}
+    with (folder.parent / "said.txt").open("w") as said:
+        outcome = subprocess.run(["bash", folder.parent / "story.sh"], cwd=folder, env=machine.environment | reader, stdout=said,
                                  stderr=subprocess.STDOUT, timeout=SECONDS, check=False)
-    text = (tmp_path / "said.txt").read_text()
+    text = (folder.parent / "said.txt").read_text()
     assert outcome.returncode == 0, text[-3000:]
-    assert '"predictions"' in text
+    return text
+
+
+def stacks(machine: LocalAws) -> list[str]:
+    """Return the names of the stacks that are there."""
+    return [stack["StackName"] for stack in machine.client("cloudformation").describe_stacks()["Stacks"]]
+
+
+def test_every_command_of_the_guides_works(machine: LocalAws, tmp_path: Path) -> None:
+    folder = checkout(tmp_path / "checkout")
+    assert '"predictions"' in told(machine, folder, story(folder))
     left = machine.client("s3").list_buckets()["Buckets"]
     assert [bucket["Name"] for bucket in left] == ["local-outbox"]
-    assert machine.client("cloudformation").describe_stacks()["Stacks"] == []
+    assert stacks(machine) == []
+
+
+def test_a_reader_who_has_only_the_readme_gets_a_prediction(machine: LocalAws, tmp_path: Path) -> None:
+    folder = checkout(tmp_path / "checkout")
+    [(_, commands)] = blocks(folder / "README.md")
+    assert re.search(r'"predictions": \[\{"label": "(yes|no)", "probability": 0\.\d+', told(machine, folder, commands, bucket="a-new-bucket"))
+    assert stacks(machine) == ["ml-delivery"]

@@ -240,4 +240,4 @@ def test_every_block_that_is_to_be_run_is_run_by_the_test_of_the_guides() -> Non
     run = re.search(r"^GUIDES = (\(.+?\))$", (ROOT / "tests" / "local" / "test_guides.py").read_text(), flags=re.MULTILINE | re.DOTALL)
     assert run
     assert {path for path in DOCUMENTS if re.search(r"^```sh$", path.read_text(), flags=re.MULTILINE)} == {
-        ROOT / "docs" / f"{name}.md" for name in ast.literal_eval(run[1])}
+        ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ast.literal_eval(run[1]))}
