@@ -76,6 +76,7 @@ class Gateway:
             function_versions,
             gateway_responses,
             interrupted_stacks,
+            log_patterns,
             metrics,
             native_types,
             retention,
@@ -92,7 +93,8 @@ class Gateway:
             self._native.SERVICE_REGISTRY.setdefault(name, {"module": name})
             SERVICE_TO_IAM_NAMESPACE.pop(name, None)  # ours ask IAM themselves, with the resource's ARN
         for part in (calls, metrics, retention, access_logs, api_metrics, authorization, cloudformation, completion, dashboards,
-                     encryption, events, schedules, sam, workflow, layers, async_invocations, function_versions, native_types):
+                     encryption, events, schedules, sam, workflow, layers, async_invocations, function_versions, native_types,
+                     log_patterns):
             part.install(self.machine)
         self._functions.install()
         gateway_responses.install(self.machine)

@@ -21,6 +21,7 @@ from local.function_versions import SEAMS as VERSION_SEAMS
 from local.functions import SEAMS as FUNCTION_SEAMS
 from local.gateway_responses import SEAMS as RESPONSE_SEAMS
 from local.interrupted_stacks import SEAMS as INTERRUPTION_SEAMS
+from local.log_patterns import SEAMS as PATTERN_SEAMS
 from local.log_store import SEAMS as LOG_SEAMS
 from local.metrics import SEAMS as METRIC_SEAMS
 from local.native_types import SEAMS as TYPE_SEAMS
@@ -92,6 +93,7 @@ SEAMS: tuple[tuple[str, str], ...] = (
     *INTERRUPTION_SEAMS,
     *LAYER_SEAMS,
     *LOG_SEAMS,
+    *PATTERN_SEAMS,
     *METRIC_SEAMS,
     *RECORD_SEAMS,
     *RESPONSE_SEAMS,
