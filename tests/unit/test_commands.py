@@ -190,3 +190,25 @@ def starts_well(line: str) -> bool:
     """Whether a line begins with a program, a variable's value from one, or a script's name as in what it prints."""
     first = re.sub(r"^\w+=\$\(", "", line).split()[0]
     return first in PROGRAMS or line[0] == " " or (first.endswith(":") and Path(ROOT / "scripts" / f"{first[:-1]}.sh").is_file())
+
+
+GIVEN = {"role", "email", "bucket"}  # docs/README.md: the reader sets them; bucket in the README's commands only
+
+
+def guides_in_order() -> list[Path]:
+    """Return the guides in the order of docs/README.md, the runbook's pages after its index."""
+    index = (ROOT / "docs" / "README.md").read_text()
+    pages = [ROOT / "docs" / name for name in re.findall(r"\]\(([\w/-]+\.md)\)", index)]
+    place = pages.index(ROOT / "docs" / "runbook" / "README.md") + 1
+    return [*pages[:place], *sorted((ROOT / "docs" / "runbook").glob("[a-z]*.md")), *pages[place:], ROOT / "README.md"]
+
+
+def test_variables_are_set_before_they_are_used() -> None:
+    """A block ```sh may use what blocks before it have set; what a reader types at a moment of his own may use anything that a page sets."""
+    blocks = [(path.name, kind, block) for path in guides_in_order()
+              for kind, block in re.findall(r"^```(sh|text)\n(.*?)^```$", path.read_text(), flags=re.MULTILINE | re.DOTALL)]
+    known, unset = set(GIVEN), []
+    for name, kind, block in sorted(blocks, key=lambda each: each[1] == "text"):
+        known |= set(re.findall(r"(?:^|[\s(])([a-z_]+)=", block)) | set(re.findall(r"\bfor ([a-z_]+) in", block))
+        unset += [f"{name}: {kind}: ${variable}" for variable in re.findall(r"\$\{?([a-z_]+)", block) if variable not in known]
+    assert unset == []

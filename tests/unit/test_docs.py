@@ -86,6 +86,15 @@ def test_links_lead_somewhere(document: Path) -> None:
     assert broken == []
 
 
+def test_pages_that_code_names_are_there() -> None:
+    kinds = {".py", ".sh", ".yml", ".json"}
+    files = [path for path in ROOT.rglob("*") if path.suffix in kinds and not SKIPPED & set(path.relative_to(ROOT).parts)]
+    named = {(path, found) for path in files for found in re.findall(r"\b((?:docs|local|container)/[\w/-]+\.md(?:#[\w-]+)?)", path.read_text(errors="ignore"))}
+    gone = {f"{path.relative_to(ROOT)}: {name}" for path, name in named if not (ROOT / (page := name.partition("#")[0])).is_file()
+            or ("#" in name and name.partition("#")[2] not in anchors(ROOT / page))}
+    assert len(named) > 15 and gone == set()
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_document_names_a_host_but_this_machine(document: Path) -> None:
     addresses = re.findall(r"https?://[^\s)>\"'`]+", document.read_text())
