@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,13 @@ STAGES = [name for name in TEMPLATES if name not in (STUDIO, PIPELINE)]
 
 def template(name: str | Path) -> dict[str, Any]:
     """Return a template, by its path from the repository's root, with intrinsic functions in their long form."""
-    return plain(cfn_yaml.load(str(ROOT / name)))
+    return plain(loaded(ROOT / name))
+
+
+@cache
+def loaded(path: Path) -> Any:
+    """Return cfn-lint's nodes of a file, which nobody changes."""
+    return cfn_yaml.load(str(path))
 
 
 def plain(node: Any) -> Any:
