@@ -234,7 +234,8 @@ RIGHTS: dict[str, Rights] = {
              "ec2:DeleteFlowLogs"), passes={"DeliverLogsPermissionArn": "vpc-flow-logs.amazonaws.com"}),
     "AWS::WAFv2::WebACLAssociation": Rights(
         "{WebACLArn}", "wafv2:AssociateWebACL wafv2:GetWebACL wafv2:GetWebACLForResource@{ResourceArn} "
-        "apigateway:SetWebACL@{ResourceArn}", "", "wafv2:DisassociateWebACL@{ResourceArn} apigateway:SetWebACL@{ResourceArn}"),
+        "apigateway:SetWebACL@{ResourceArn}", "wafv2:AssociateWebACL wafv2:GetWebACL wafv2:GetWebACLForResource@{ResourceArn} "
+        "apigateway:SetWebACL@{ResourceArn}", "wafv2:DisassociateWebACL@{ResourceArn} apigateway:SetWebACL@{ResourceArn}"),
     "AWS::EC2::VPCEndpoint": _ec2(
         "vpc-endpoint", "ec2:CreateVpcEndpoint ec2:DescribeVpcEndpoints* "
         "route53:AssociateVPCWithHostedZone@arn:aws:route53:::hostedzone/new?PrivateDnsEnabled",

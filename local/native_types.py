@@ -31,8 +31,8 @@ NATIVE_TYPES = {
         replaced_on=("DeliverLogsPermissionArn", "LogDestination", "LogDestinationType", "LogGroupName", "MaxAggregationInterval",
                      "ResourceId", "ResourceType", "TrafficType")),
     "AWS::WAFv2::WebACLAssociation": ResourceType(
-        "wafv2", "AssociateWebACL", "DisassociateWebACL", "ResourceArn", "ResourceArn", read="GetWebACLForResource",
-        replaced_on=("ResourceArn", "WebACLArn")),
+        "wafv2", "AssociateWebACL", "DisassociateWebACL", "ResourceArn", "ResourceArn", read="GetWebACLForResource", name="ResourceArn",
+        update="AssociateWebACL", replaced_on=("ResourceArn",)),  # another ACL takes the first one's place, as AWS's replacement ends
 }
 
 

@@ -103,7 +103,7 @@ check "closed by default" "$python" -m pytest tests/templates/test_closed.py
 check "name lengths" "$python" -m pytest tests/templates/test_names.py
 check "rights, and why (docs/permissions.md)" "$python" -m pytest tests/templates/test_permissions.py
 check "requirements (pinned)" "$python" -m pytest tests/unit/test_supply_chain.py -k "requirement or nothing_else"
-check "who may import whom" "$python" -m pytest tests/templates/test_tree.py
+check "who may import whom, what is muted" "$python" -m pytest tests/templates/test_tree.py
 check "scripts (shellcheck)" shellcheck --external-sources "${scripts[@]}"
 check "image (hadolint)" hadolint container/Dockerfile
 wait

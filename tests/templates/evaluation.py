@@ -46,6 +46,10 @@ class Evaluation:
         return {key: {**item, "Properties": self.of(item.get("Properties", {}))}
                 for key, item in found if "Condition" not in item or self.holds(item["Condition"])}
 
+    def every(self) -> dict[str, dict[str, Any]]:
+        """Return all resources, resolved: also those that exist with other parameters only."""
+        return {key: {**item, "Properties": self.of(item.get("Properties", {}))} for key, item in self.template["Resources"].items()}
+
     def _ref(self, name: str) -> Any:
         arn = REF_IS_ARN.get(self.template.get("Resources", {}).get(name, {}).get("Type", ""))
         return NO_VALUE if name == "AWS::NoValue" else f"{arn}/{name}" if arn else self.values.get(name, name)

@@ -41,7 +41,7 @@ def made(name: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield (logical id, type, resolved properties) of a template's resources, everything optional included."""
     source = deployed(name)
     values = FULL | (OF_THE_ENDPOINT if name == ENDPOINT else {})
-    for key, item in Evaluation(source, values).resources().items():
+    for key, item in Evaluation(source, values).every().items():
         yield key, item["Type"], item["Properties"]
 
 

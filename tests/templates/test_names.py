@@ -55,7 +55,6 @@ STACK = (128, r"[a-zA-Z][-a-zA-Z0-9]*")
 COMPOSED = {  # names that other files compose of the prefix, see the contract in DESIGN's names
     **{f"{PREFIX}-{RUN}-{step}-0123": SAGEMAKER for step in ("prepare", "baseline", "train", "evaluate", "golden")},
     f"{PREFIX}-{RUN}-monitor-{RUN}": SAGEMAKER,
-    f"{PREFIX}-monitoring": (64, r"[.\-_A-Za-z0-9]+"),  # the clock's rule, with the other engine
     f"{PREFIX}-{RUN}-0123": SAGEMAKER,
     f"{PREFIX}-{RUN}-d": SAGEMAKER,
     f"{PREFIX}-workflow": (80, r"[0-9A-Za-z_-]+"),
@@ -71,7 +70,7 @@ def rendered() -> list[tuple[str, str, str, str]]:
     found = []
     for name in (PIPELINE, *STAGES):
         source = deployed(name)
-        for resource in Evaluation(source, LONGEST | (OF_THE_ENDPOINT if name == ENDPOINT else {})).resources().values():
+        for resource in Evaluation(source, LONGEST | (OF_THE_ENDPOINT if name == ENDPOINT else {})).every().values():
             kind = resource["Type"]
             names = ("Name", f"{kind.split('::')[-1]}Name", "LogGroupName", "UsagePlanName", "PolicyName")
             own = [path for path in names if path in resource["Properties"] and resource["Properties"][path] not in source["Resources"]]
