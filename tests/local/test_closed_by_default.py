@@ -6,6 +6,7 @@ import zipfile
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.local.local_aws import LocalAws
 
@@ -84,4 +85,5 @@ def test_a_firewall_stands_before_the_stage_until_its_stack_goes(aws: LocalAws, 
     assert waf.get_web_acl_for_resource(ResourceArn=stage)["WebACL"]["ARN"] == second
     stacks.delete_stack(StackName="guarded")
     stacks.get_waiter("stack_delete_complete").wait(StackName="guarded", WaiterConfig=once)
-    assert "WebACL" not in waf.get_web_acl_for_resource(ResourceArn=stage)
+    with pytest.raises(ClientError, match="WAFNonexistentItemException"):
+        waf.get_web_acl_for_resource(ResourceArn=stage)

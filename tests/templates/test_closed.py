@@ -151,6 +151,12 @@ def test_every_log_ends(name: str) -> None:
             assert item["Properties"].get("LoggingConfig", {}).get("LogGroup", {}).get("Ref") in groups, f"{key}: its log has no end"
 
 
+def test_the_topic_takes_nothing_without_tls() -> None:
+    [policy] = [properties["PolicyDocument"] for _, kind, properties in made(PIPELINE) if kind == "AWS::SNS::TopicPolicy"]
+    [denied] = [statement for statement in policy["Statement"] if statement["Effect"] == "Deny"]
+    assert (denied["Principal"], denied["Action"], denied["Condition"]) == ("*", "sns:Publish", {"Bool": {"aws:SecureTransport": "false"}})
+
+
 def test_an_image_is_scanned_when_it_is_pushed_and_its_tag_never_moves() -> None:
     images = [properties for _, kind, properties in made(PIPELINE) if kind == "AWS::ECR::Repository"]
     assert len(images) == 2
@@ -211,6 +217,7 @@ def test_the_network_keeps_who_spoke_to_whom() -> None:
 def test_the_file_system_takes_nobody_without_tls_or_past_an_access_point() -> None:
     system = next(properties for key, _, properties in made(PIPELINE) if key == "FileSystem")
     denied = {json.dumps(statement["Condition"]): statement for statement in system["FileSystemPolicy"]["Statement"]}
+    assert system["Encrypted"] is True
     assert set(denied) == {'{"Bool": {"aws:SecureTransport": "false"}}', '{"Null": {"elasticfilesystem:AccessPointArn": "true"}}'}
     for statement in denied.values():
         assert (statement["Effect"], statement["Principal"]) == ("Deny", {"AWS": "*"})
@@ -290,5 +297,5 @@ def test_only_service_catalog_makes_projects_and_in_a_role_of_its_own() -> None:
     found = resources(STUDIO)
     trust = found["LaunchRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     assert [statement["Principal"] for statement in trust] == [{"Service": "servicecatalog.amazonaws.com"}]
-    assert all(item["Properties"].get("RoleArn") == {"Fn::GetAtt": ["LaunchRole", "Arn"]}
-               for item in found.values() if item["Type"] == "AWS::ServiceCatalog::LaunchRoleConstraint")
+    [launched] = [item["Properties"] for item in found.values() if item["Type"] == "AWS::ServiceCatalog::LaunchRoleConstraint"]
+    assert launched["RoleArn"] == {"Fn::GetAtt": ["LaunchRole", "Arn"]}
