@@ -15,7 +15,7 @@ environment test requirements/local.txt requirements/test.txt && environment che
   environment workflow requirements/build.txt requirements/pytest.txt && environment checkov requirements/checkov.txt || exit 1
 python=$PWD/build/env/test/bin/python
 PATH=$PWD/build/env/test/bin:$PWD/build/env/check/bin:$PATH
-export PYTHONPATH=.
+export PYTHONPATH=. PYTEST_ADDOPTS="-o verbosity_assertions=2 --tb=short" # what is wrong in full, and little else
 
 findings=$(mktemp -d)
 trap 'kill $(jobs -pr) 2> /dev/null; rm -rf "$findings"' EXIT
