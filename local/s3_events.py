@@ -4,6 +4,7 @@ An event is kept for a while and the next start delivers again what it finds: at
 version of an object starts is started once: see local/events.py.
 """
 
+import threading
 import time
 import uuid
 from typing import Any
@@ -19,14 +20,15 @@ def install(machine: Machine) -> None:
     """Keep the events of buckets that tell of their objects."""
     from ministack.services import s3
 
-    fire, kept = s3._fire_s3_event, machine.store.table("s3-events")
+    fire, kept, keeping = s3._fire_s3_event, machine.store.table("s3-events"), threading.Lock()
 
     def fire_event(bucket: str, *rest: Any, **more: Any) -> None:
         if bucket in s3._bucket_notifications:
             now = time.time()
-            for key in [key for key, event in kept.items() if event["time"] < now - DELIVERED_SECONDS]:
-                kept.pop(key, None)
-            kept[str(uuid.uuid4())] = {"time": now, "arguments": [bucket, *rest], "more": more}
+            with keeping:  # uploads end on threads, and each would forget the same events
+                for key in [key for key, event in kept.items() if event["time"] < now - DELIVERED_SECONDS]:
+                    del kept[key]
+                kept[str(uuid.uuid4())] = {"time": now, "arguments": [bucket, *rest], "more": more}
         fire(bucket, *rest, **more)
 
     s3._fire_s3_event = fire_event

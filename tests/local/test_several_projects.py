@@ -29,6 +29,7 @@ FORMS = {  # the first two share every name but the project's id
 }
 PAIRS = [("alpha", "beta"), ("beta", "alpha"), ("alpha", "gamma"), ("gamma", "alpha")]
 DENIALS = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException"}
+MONITORING = re.compile(r"-monitor-[0-9a-f]{8}$")  # a job of its own each hour, as long as there is the project
 SHARED = {"AWS::ApiGateway::Stage"}  # their physical id is the stage's name, prd in each API
 
 
@@ -248,7 +249,8 @@ def test_a_role_reaches_what_is_its_projects_and_nothing_of_another(projects: di
 def owned(released: Released, things: Inventory) -> Inventory:
     """Return what belongs to a project: what has its name, and what its stacks hold."""
     held = {physical_id for _, physical_id in physical_ids(released)}
-    return {(kind, thing) for kind, thing in things if released.project.name in thing or thing in held}
+    return {(kind, thing) for kind, thing in things
+            if (released.project.name in thing or thing in held) and not MONITORING.search(thing)}
 
 
 def as_they_are(left: list[Released]) -> list[tuple[Inventory, tuple]]:
