@@ -3,6 +3,7 @@
 import hashlib
 import json
 import uuid
+from contextlib import suppress
 from typing import Any
 
 from botocore.model import OperationModel
@@ -98,7 +99,8 @@ class ApplicationAutoScaling(Service):
                       f"arn:aws:iam::{self.machine.account_id}:role/{ROLE}", {"iam:AWSServiceName": PRINCIPAL})
             trust = {"Version": "2012-10-17", "Statement": [
                 {"Effect": "Allow", "Principal": {"Service": PRINCIPAL}, "Action": "sts:AssumeRole"}]}
-            iam.create_role(RoleName=name, Path=f"/{ROLE.removesuffix(name)}", AssumeRolePolicyDocument=json.dumps(trust))
+            with suppress(iam.exceptions.EntityAlreadyExistsException):  # of two first targets at once
+                iam.create_role(RoleName=name, Path=f"/{ROLE.removesuffix(name)}", AssumeRolePolicyDocument=json.dumps(trust))
 
     def describe_scalable_targets(self, request: dict[str, Any], call: Call) -> dict[str, Any]:
         """Return the targets that the request selects."""

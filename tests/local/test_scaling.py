@@ -73,6 +73,16 @@ def test_limits_other_policies_and_suspension_decide(wishes: list, suspended: di
 
 # ---------------------------------------------------------------------- the API
 
+def test_first_targets_that_come_at_once_share_the_services_role(machine: EndpointMachine, scaling: Any) -> None:
+    iam, name = machine.client("iam"), "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+    scaling.register_scalable_target(**place(), MinCapacity=1, MaxCapacity=3)
+    iam.delete_role(RoleName=name)
+    with ThreadPoolExecutor(16) as crowd:
+        list(crowd.map(lambda _: scaling.register_scalable_target(**place(), MinCapacity=1, MaxCapacity=3), range(16)))
+    assert iam.get_role(RoleName=name)["Role"]["RoleName"] == name
+    scaling.deregister_scalable_target(**place())
+
+
 def test_registering_again_changes_only_what_is_named(machine: EndpointMachine, scaling: Any) -> None:
     first = scaling.register_scalable_target(**place(), MinCapacity=1, MaxCapacity=3,
                                              SuspendedState={"DynamicScalingInSuspended": True})
