@@ -132,6 +132,10 @@ def _without_aws_tags(properties: dict[str, Any]) -> dict[str, Any]:
 
 # The types that ministack provides
 
+class StillNeededError(Exception):
+    """A resource outlives the deletion of its stack, which has failed at one that depends on it."""
+
+
 def _check(machine: Machine, kind: str, phase: str, properties: dict[str, Any], default_name: str) -> None:
     """Raise AccessDeniedError where the stack's role lacks a right that the operation needs."""
     if kind in TYPES:
@@ -183,8 +187,21 @@ def _checked_update(machine: Machine, inner: Any) -> Any:
 
 
 def _checked_delete(machine: Machine, inner: Any) -> Any:
-    def delete(kind: str, physical_id: str, properties: dict[str, Any], *rest: Any) -> Any:
+    def delete(kind: str, physical_id: str, properties: dict[str, Any], stack_name: str, logical_id: str) -> Any:
+        _keep_what_is_needed(stack_name, logical_id)
         _check(machine, kind, "delete", properties, physical_id)
-        return inner(kind, physical_id, properties, *rest)
+        return inner(kind, physical_id, properties, stack_name, logical_id)
 
     return delete
+
+
+def _keep_what_is_needed(stack_name: str, logical_id: str) -> None:
+    """Raise StillNeededError where a stack's deletion has failed at what depends on the resource, which a repetition needs."""
+    from ministack.services.cloudformation import _stacks
+    from ministack.services.cloudformation.stacks import _with_dependencies
+
+    stack = _stacks.get(stack_name) or {}
+    held = stack.get("_resources", {}) if stack.get("StackStatus") == "DELETE_IN_PROGRESS" else {}
+    for other in [name for name, resource in held.items() if resource.get("ResourceStatus") == "DELETE_FAILED" and name != logical_id]:
+        if logical_id in _with_dependencies([other], (stack.get("_template") or {}).get("Resources", {}), set(held)):
+            raise StillNeededError(f"kept: {other} depends on it and failed to delete")

@@ -58,6 +58,7 @@ SEAMS: tuple[tuple[str, str], ...] = (
     ("ministack.services.cloudformation.stacks", "_provision_resource"),
     ("ministack.services.cloudformation.stacks", "_runs_on_worker_thread"),
     ("ministack.services.cloudformation.stacks", "_update_resource"),
+    ("ministack.services.cloudformation.stacks", "_with_dependencies"),
     ("ministack.services.apigateway_v1", "_rest_apis"),
     ("ministack.services.ec2", "_vpce_fields_xml"),
     ("ministack.services.eventbridge", "_dispatch_event"),
