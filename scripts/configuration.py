@@ -60,10 +60,10 @@ def filled(page: str, schema: dict[str, Any]) -> str:
     """Return the page with the schema's tables in the place of its own."""
     for section, rows in sections(schema).items():
         table = "\n".join([*HEAD, *rows, ""])
-        place = re.compile(rf"(^### {section}\n(?:(?!#|\|).*\n)*)(?:\|.*\n)+", re.MULTILINE)
-        page, count = place.subn(lambda found, table=table: found[1] + table, page)
-        if count != 1:
+        place = re.search(rf"^### {section}\n(?:(?!#|\|).*\n)*((?:\|.*\n)+)", page, re.MULTILINE)
+        if not place:
             raise SystemExit(f"configuration: {PAGE.name} has no table below the heading '### {section}'. Write the heading and '| |' below it.")
+        page = page[:place.start(1)] + table + page[place.end(1):]
     return page
 
 

@@ -145,7 +145,7 @@ def test_the_images_programs_are_called_by_their_names() -> None:
 
 
 HELP = {"git": lambda words: ["git", words[0], "-h"], "curl": lambda words: ["curl", "--help", "all"],
-        "uv": lambda words: [sys.executable, "-m", "uv", words[0], "--help"], "uvx": lambda words: [sys.executable, "-m", "uv", "tool", "run", "--help"]}
+        "uv": lambda words: [sys.executable, "-m", "uv", *words, "--help"], "uvx": lambda words: [sys.executable, "-m", "uv", "tool", "run", "--help"]}
 FOREIGN = {"uvx pip-audit --no-deps": {"no-deps", "requirement"}}  # a tool that no environment here has; tried where there is an index
 
 
@@ -169,7 +169,7 @@ def test_other_programs_know_the_options_that_they_are_given(program: str) -> No
             unquoted = re.sub(r"\"[^\"]*\"|'[^']*'", "", call)
             if words and OPTION.search(unquoted):
                 count += 1
-                known = known_options(program, words[0] if program in ("git", "uv") else "") | foreign
+                known = known_options(program, *words[:2 if words[0] == "pip" else 1] if program in ("git", "uv") else "") | foreign
                 wrong += [f"{where}: {program} {call}: --{name}" for name in OPTION.findall(unquoted) if name not in known]
     assert count and wrong == []
 
