@@ -58,6 +58,8 @@ MORE: tuple[tuple[str, str, str, str, dict[str, str]], ...] = (
 # What the deletion of a project declares to keep (docs/clean-up.md).
 RETAINED = {"buckets", "keys", "models", "training jobs", "processing jobs", "transform jobs", "experiments", "trials",
             "trial components"}
+# The service's own role in the account, which comes with the first endpoint that scales and belongs to no project.
+SERVICE_ROLE = ("roles", "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint")
 
 
 def inventory(aws: LocalAws) -> Inventory:

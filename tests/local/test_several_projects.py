@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.local.attempts import error_of, filled
-from tests.local.inventory import RETAINED, Inventory, inventory, kinds
+from tests.local.inventory import RETAINED, SERVICE_ROLE, Inventory, inventory, kinds
 from tests.local.local_aws import ROOT, LocalAws, running
 from tests.local.new_projects import create, in_role, offer, publish, stop_first_run
 from tests.local.project_runs import Project, churn, until, zipped
@@ -330,7 +330,7 @@ def test_delete_project_alone_leaves_the_account_as_it_was_before_all_of_them(pr
     sagemaker.delete_project(ProjectName=last.title)
     assert until(lambda: status() != "DeleteInProgress" and status(), "the deletion") == "DeleteCompleted"
     now = inventory(last.aws)
-    left = now - unused - {("buckets", "local-outbox")}
+    left = now - unused - {("buckets", "local-outbox"), SERVICE_ROLE}
     assert unused - now == set()
     assert kinds(left) == RETAINED
     assert {thing for kind, thing in left if kind == "buckets"} == {each.project.bucket for each in projects.values()}

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.local.inventory import RETAINED, inventory, kinds
+from tests.local.inventory import RETAINED, SERVICE_ROLE, inventory, kinds
 from tests.local.local_aws import LocalAws, running
 from tests.local.new_projects import publish
 from tests.local.project_runs import until
@@ -22,9 +22,8 @@ REGIONS = ("us-east-1", "eu-central-1")
 TITLE = "beta"
 ACCOUNT_WIDE = {"roles", "policies", "buckets"}
 GENERATED = re.compile(r"-[0-9A-F]{13}$")  # by CloudFormation, on AWS at random; what a template names itself could be taken
-# The role of Studio's users, the service's own and the local AWS's outbox are the account's, whatever the region.
-OF_ACCOUNT = {("roles", f"{ORGANIZATION}-studio"), ("roles", "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"),
-              ("buckets", "local-outbox")}
+# The role of Studio's users, scaling's own and the local AWS's outbox are the account's, whatever the region.
+OF_ACCOUNT = {("roles", f"{ORGANIZATION}-studio"), SERVICE_ROLE, ("buckets", "local-outbox")}
 
 
 @pytest.fixture(scope="module")
