@@ -68,8 +68,9 @@ def rights(found: dict[str, dict[str, Any]], role: str) -> Iterator[dict[str, An
     """Yield the statements of a role and of the managed policies that the same template gives it."""
     yield from statements(found[role])
     for item in found[role]["Properties"].get("ManagedPolicyArns", []):
-        if isinstance(item, dict) and item.get("Ref") in found:
-            yield from statements(found[item["Ref"]])
+        key = item.get("Ref") if isinstance(item, dict) else item  # a resolved template has the policy's key itself
+        if key in found:
+            yield from statements(found[key])
 
 
 def roles() -> Iterator[tuple[str, str, dict[str, Any]]]:
