@@ -32,10 +32,19 @@ environment workflow requirements/build.txt requirements/pytest.txt
 environment checkov requirements/checkov.txt
 
 status=0
+image() { # the programs of the image, and what writes the workflow
+  local failed=0
+  build/env/image/bin/python -m pytest tests/unit/container tests/unit/benchmarks -m "$serving" || failed=1
+  build/env/workflow/bin/python -m pytest tests/unit/model -m "$marks" || failed=1
+  return "$failed"
+}
+said=$(mktemp) # of what runs beside the checks, shown when it has ended
+trap 'kill $(jobs -pr) 2> /dev/null; rm -f "$said"' EXIT
+image > "$said" 2>&1 &
 bash scripts/check.sh "${checks[@]}" || status=1
 command -v npm > /dev/null || marks="($marks) and not npm" # check.sh has said so
-build/env/image/bin/python -m pytest tests/unit/container tests/unit/benchmarks -m "$serving" || status=1
-build/env/workflow/bin/python -m pytest tests/unit/model -m "$marks" || status=1
+wait $! || status=1
+cat "$said"
 build/env/test/bin/python -m pytest tests/unit/api tests/unit/custom_resource tests/unit/scripts tests/unit/test_*.py tests/templates tests/local \
   --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "$marks" "$@" || status=1
 if [ "$full" -eq 1 ]; then
