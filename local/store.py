@@ -42,6 +42,11 @@ class Table(MutableMapping[str, dict[str, Any]]):
             self._store.replace([(self._name, {}, (key,))])
             del self._rows[key]
 
+    def pop(self, key: str, *default: Any) -> Any:
+        """Take a document out and return it; of two who take the same one, one gets it and the other one the default."""
+        with self._store.lock:
+            return super().pop(key, *default)
+
     def __iter__(self) -> Iterator[str]:
         return iter(list(self._rows))
 
