@@ -1,6 +1,8 @@
 """nginx in front of the workers, where it is installed."""
 
+import contextlib
 import ctypes
+import os
 import shutil
 import signal
 import subprocess
@@ -39,13 +41,15 @@ class Proxy:
         return self._process is not None and self._process.poll() is not None
 
     def stop(self, seconds: float) -> None:
-        """Take no more connections, let the requests under way be answered."""
-        if self._process is not None and not self.has_ended:
+        """Take no more connections, let the requests under way be answered; leave no process of nginx behind."""
+        if self._process is None:
+            return
+        if not self.has_ended:
             self._process.send_signal(signal.SIGQUIT)
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(seconds)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
+        with contextlib.suppress(ProcessLookupError):  # workers outlive a master that was killed, and would keep the port
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def remove(self) -> None:
         """Remove the folder with the configuration and the socket."""

@@ -69,6 +69,14 @@ class RunningServer:
         finally:
             connection.close()
 
+    def is_listening(self) -> bool:
+        """Tell whether anything takes connections on its port."""
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 5).close()
+        except ConnectionRefusedError:
+            return False
+        return True
+
     def workers(self) -> list[int]:
         """Return the process ids of the workers that run."""
         return sorted(self._children("python"))

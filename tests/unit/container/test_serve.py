@@ -134,6 +134,7 @@ def test_nginx_ends_with_a_server_that_is_killed_and_a_server_with_its_nginx(chu
     with pytest.raises(AssertionError), server:
         os.kill(server.proxy(), signal.SIGKILL)
         assert server.process.wait(10) == 1
+    wait_for(lambda: not server.is_listening(), "nginx's workers to leave the port")
     assert "nginx ended" in server.log.read_text()
 
 
