@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.local.local_aws import LocalAws
+from tests.local.rest_api import deployed
 from tests.local.sagemaker_machine import wait_for
 
 GROUP = "/aws/apigateway/logged"
@@ -16,7 +17,6 @@ ARN = f"arn:aws:logs:us-east-1:000000000000:log-group:{GROUP}"
 FORMAT = json.dumps({name.rpartition(".")[2]: f"$context.{name}" for name in (
     "requestId", "requestTime", "httpMethod", "resourcePath", "status", "error.responseType", "responseLatency",
     "responseLength", "identity.userArn", "identity.apiKeyId", "identity.sourceIp")})
-ANSWERS = {"application/json": '{"statusCode": 200}'}
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +42,7 @@ def set_role(aws: LocalAws, role: str | None) -> None:
 @pytest.fixture(scope="module")
 def api(aws: LocalAws) -> str:
     """An API whose root answers, deployed as stage prd."""
-    gateway = aws.client("apigateway")
-    made = gateway.create_rest_api(name="logged")["id"]
-    place = {"restApiId": made, "resourceId": gateway.get_resources(restApiId=made)["items"][0]["id"], "httpMethod": "GET"}
-    gateway.put_method(**place, authorizationType="NONE")
-    gateway.put_integration(**place, type="MOCK", requestTemplates=ANSWERS)
-    gateway.put_integration_response(**place, statusCode="200")
-    gateway.create_deployment(restApiId=made, stageName="prd")
-    return str(made)
+    return deployed(aws, "logged")
 
 
 def log_to(aws: LocalAws, api: str, form: str = FORMAT) -> None:

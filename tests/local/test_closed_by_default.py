@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.local.local_aws import LocalAws
+from tests.local.rest_api import deployed
 
 ACCOUNT = "000000000000"
 TOLD = {"Variables": {"WHERE": "here"}}
@@ -53,13 +54,7 @@ def test_what_a_function_is_told_is_read_with_its_key_only(aws: LocalAws, key: s
 @pytest.fixture(scope="module")
 def stage(aws: LocalAws) -> str:
     """The ARN of an API's stage."""
-    gateway = aws.client("apigateway")
-    api = gateway.create_rest_api(name="guarded")["id"]
-    place = {"restApiId": api, "resourceId": gateway.get_resources(restApiId=api)["items"][0]["id"], "httpMethod": "GET"}
-    gateway.put_method(**place, authorizationType="NONE")
-    gateway.put_integration(**place, type="MOCK", requestTemplates={"application/json": '{"statusCode": 200}'})
-    gateway.create_deployment(restApiId=api, stageName="prd")
-    return f"arn:aws:apigateway:us-east-1::/restapis/{api}/stages/prd"
+    return f"arn:aws:apigateway:us-east-1::/restapis/{deployed(aws, 'guarded')}/stages/prd"
 
 
 def firewall(aws: LocalAws, name: str) -> str:
