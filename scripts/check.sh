@@ -18,7 +18,7 @@ PATH=$PWD/build/env/test/bin:$PWD/build/env/check/bin:$PATH
 export PYTHONPATH=. PYTEST_ADDOPTS="-o verbosity_assertions=2 --tb=short" # what is wrong in full, and little else
 
 findings=$(mktemp -d)
-trap 'kill $(jobs -pr) 2> /dev/null; rm -rf "$findings"' EXIT
+trap 'kill $(jobs -pr) 2> /dev/null || true; rm -rf "$findings"' EXIT
 steps=0
 check() { # NAME COMMAND...: a step beside at most one other; what it says is shown at the end when it fails
   local word chosen=$((${#words[@]} == 0))

@@ -96,7 +96,7 @@ trains() { # prepare, train and evaluate, as the workflow runs them
 }
 
 server="" # the container that serves, ended by its id whatever happens
-trap '[ -z "$server" ] || "${engine[@]}" rm --force "$server" > /dev/null 2>&1' EXIT
+trap '[ -z "$server" ] || "${engine[@]}" rm --force "$server" > /dev/null 2>&1 || true' EXIT
 
 serves() { # WHO OPTIONS...: a server answers, says that it is healthy, and stops when it is told to
   local who=$1 port answer=""

@@ -14,7 +14,7 @@ account=$(aws sts get-caller-identity --query Account --output text) ||
   fail "no valid credentials. Set them and a region (and AWS_ENDPOINT_URL for an endpoint of your own)."
 
 bucket=${1:-} made=""
-trap '[ -z "$made" ] || aws s3 rb --force "s3://$made" > /dev/null' EXIT
+trap '[ -z "$made" ] || aws s3 rb --force "s3://$made" > /dev/null || echo "validate-tpl: s3://$made remains: delete it" >&2' EXIT
 address() { # FILE: uploads a template and sets url
   if [ -z "$bucket" ]; then
     bucket=validate-tpl-$account-$RANDOM$RANDOM
