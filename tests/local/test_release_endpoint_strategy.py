@@ -167,11 +167,12 @@ def test_an_endpoint_that_moved_though_its_function_did_not_is_brought_back_by_c
 
 def test_the_former_model_comes_back_by_command(
         aws: LocalAws, rehearsal: Rehearsal, first: str, second: tuple[str, Rehearsed, dict[str, Any], dict[str, Any]]) -> None:
+    """The run has a name: the newest release was undone before, and undoing it again would change nothing."""
     project, began = rehearsal.project, time.monotonic()
     with customers(rehearsal) as seen, subprocess.Popen(
-            ["bash", "scripts/rollback.sh", named(project)], cwd=ROOT, env=aws.environment, text=True,
+            ["bash", "scripts/rollback.sh", named(project), first], cwd=ROOT, env=aws.environment, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE) as going:
-        until(lambda: predicts_as(rehearsal, first), "the former model")
+        until(lambda: going.poll() is not None or predicts_as(rehearsal, first), "the former model")
         seconds = time.monotonic() - began
         said, told = going.communicate(timeout=180)
     assert going.returncode == 0, told
