@@ -62,9 +62,8 @@ def upload(project: Project) -> str:
     project.bucket.upload(customers.archive(ROWS))
     run = project.pipeline.new_run(before, "upload")
     for former in before:
-        if former["status"] == "InProgress":
+        if former["status"] == "InProgress" and project.pipeline.stop(former["pipelineExecutionId"], "replaced by the upload's run"):
             say(f"run {former['pipelineExecutionId'][:8]}, started by the project's creation, is stopped: the upload's run takes its place")
-            project.pipeline.stop(former["pipelineExecutionId"], "replaced by the upload's run")
     say(f"run {run} started")
     return run
 

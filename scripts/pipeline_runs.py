@@ -8,6 +8,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from narration import DemoError, say
+from stopping import stop
 from waiting import LOOK_SECONDS, until
 
 START_SECONDS = 60  # a push or an upload starts a run within seconds
@@ -92,9 +93,9 @@ class Pipeline:
             pipelineName=self.name, stageName=APPROVAL[0], actionName=APPROVAL[1],
             token=approval["latestExecution"]["token"], result={"status": "Approved", "summary": "the demo says yes"})
 
-    def stop(self, run: str, reason: str) -> None:
-        """End a run without waiting for what it is at."""
-        self._client.stop_pipeline_execution(pipelineName=self.name, pipelineExecutionId=run, abandon=True, reason=reason)
+    def stop(self, run: str, reason: str) -> bool:
+        """End a run without waiting for what it is at; return whether it had not ended by itself."""
+        return stop(self._client, self.name, run, reason, abandon=True)
 
 
 def place(action: dict[str, Any]) -> tuple[str, str]:

@@ -97,8 +97,7 @@ def upload_more(steps: Steps, project: Project, former: str, upload: Upload) -> 
     steps.report["next_run"] = tell_cause(project, run, former)
     project.pipeline.only_run(before, "upload")
     if upload.stopped:
-        project.pipeline.stop(run, upload.stopped)
-        say(f"it is stopped: {upload.stopped}")
+        say(f"it is stopped: {upload.stopped}" if project.pipeline.stop(run, upload.stopped) else "it has ended already")
     else:
         say("it goes on, to the same question in the end")
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from stopping import stop
+
 STAGE = "DeployPrd"
 REASON = "rollback.sh goes back to a former run and opens this again"
 
@@ -52,7 +54,6 @@ def stop_newcomer(pipelines: Any, name: str, tell: Callable[[str], None]) -> Non
     latest = stage.get("latestExecution", {})
     if latest.get("status") != "InProgress" or running & {"Api", "Monitoring"}:
         return
-    pipelines.stop_pipeline_execution(pipelineName=name, pipelineExecutionId=latest["pipelineExecutionId"], abandon=False,
-                                      reason="scripts/rollback.sh goes back to a former run")
-    tell(f"run {latest['pipelineExecutionId']} was on its way into production: it stops after its present action. "
-         f"Retry its stage {STAGE} when it may go on")
+    if stop(pipelines, name, latest["pipelineExecutionId"], "scripts/rollback.sh goes back to a former run", abandon=False):
+        tell(f"run {latest['pipelineExecutionId']} was on its way into production: it stops after its present action. "
+             f"Retry its stage {STAGE} when it may go on")

@@ -234,6 +234,21 @@ def test_a_run_on_its_way_into_production_is_stopped_before_it_reaches_the_api(a
     assert f"run {NEW} was on its way" in told
 
 
+@pytest.mark.parametrize("code", ["PipelineExecutionNotStoppableException", "DuplicatedStopRequestException"])
+def test_a_run_that_ends_as_it_is_to_be_stopped_is_no_fault(account: Account, back: Back, code: str) -> None:
+    def over() -> None:
+        account.runs[NEW] = "Failed"
+        raise refusal(code)
+
+    account.runs = {NEW: "InProgress"} | account.runs
+    account.stage = {"latestExecution": {"pipelineExecutionId": NEW, "status": "InProgress"},
+                     "actionStates": [{"actionName": "Endpoint", "latestExecution": {"status": "InProgress"}}]}
+    account.before["stop_pipeline_execution"] = over
+    status, _, told = back()
+    assert (status, account.serves, account.runs[NEW]) == (0, OLD, "Failed")
+    assert "on its way" not in told
+
+
 def test_a_run_that_waits_for_approval_goes_on_waiting(account: Account, back: Back) -> None:
     account.runs = {NEW: "InProgress"} | account.runs
     assert (back()[0], account.serves, account.runs[NEW]) == (0, OLD, "InProgress")
