@@ -74,10 +74,10 @@ def test_an_answer_has_no_header_of_the_server_and_head_no_body(running: tuple[S
 
 def test_a_connection_that_the_client_closed_is_forgotten_at_once(running: tuple[Server, int]) -> None:
     endpoint, port = running
-    before = len(endpoint.server_state.connections)
+    wait_for(lambda: not endpoint.server_state.connections, 5)  # those of the tests before
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     connection.request("GET", "/")
     connection.getresponse().read()
-    assert len(endpoint.server_state.connections) == before + 1
+    assert len(endpoint.server_state.connections) == 1
     connection.close()
-    wait_for(lambda: len(endpoint.server_state.connections) == before, 5)
+    wait_for(lambda: not endpoint.server_state.connections, 5)
