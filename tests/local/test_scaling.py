@@ -15,6 +15,7 @@ from local.machine import Credentials
 from local.target_tracking import decided, wanted
 from tests.local import service_reads as services
 from tests.local.endpoint_machine import ACCOUNT, VARIANT, Callers, EndpointMachine, running, until
+from tests.local.inventory import SERVICE_ROLE
 from tests.local.stack_reading import Stack, differences
 
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
@@ -74,7 +75,7 @@ def test_limits_other_policies_and_suspension_decide(wishes: list, suspended: di
 # ---------------------------------------------------------------------- the API
 
 def test_first_targets_that_come_at_once_share_the_services_role(machine: EndpointMachine, scaling: Any) -> None:
-    iam, name = machine.client("iam"), "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+    iam, name = machine.client("iam"), SERVICE_ROLE[1]
     scaling.register_scalable_target(**place(), MinCapacity=1, MaxCapacity=3)
     iam.delete_role(RoleName=name)
     with ThreadPoolExecutor(16) as crowd:
