@@ -1,0 +1,49 @@
+"""Starts the console: python -m console [--project NAME] [--port 4580]."""
+
+import argparse
+import socket
+import sys
+
+from nicegui import app, ui
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from console.account import Account
+from console.shell import addresses, assets
+
+HOST = "127.0.0.1"
+
+
+def main() -> int:
+    """Serve the console until it is interrupted."""
+    options = _parser().parse_args()
+    if reason := _taken(options.port):
+        print(f"console: port {options.port} of {HOST} is taken ({reason}); name another one: --port {options.port + 1}", file=sys.stderr)
+        return 1
+    assets()
+    addresses(Account(), options.project)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])  # a name that a stranger's page made point here is refused
+    app.on_startup(lambda: print(f"console: http://{HOST}:{options.port}", flush=True))
+    ui.run(host=HOST, port=options.port, title="Model delivery", favicon="◈", dark=None, language="en-GB", show=False, reload=False,
+           tailwind=False, show_welcome_message=False, binding_refresh_interval=None)
+    return 0
+
+
+def _taken(port: int) -> str:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            return str(error.strerror)
+    return ""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m console", description="Shows the account's projects on a page of this machine.")
+    parser.add_argument("--project", default="", help="name of the project to begin with; without it the list of projects")
+    parser.add_argument("--port", type=int, default=4580, help="port of 127.0.0.1 (4580)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

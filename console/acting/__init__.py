@@ -1,0 +1,1 @@
+"""The few changes that a person may make."""

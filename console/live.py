@@ -1,0 +1,123 @@
+"""The one way in which all views stay up to date: read in a thread, compare, draw again what has changed.
+
+Whole values are compared, so a state is a frozen dataclass of what is shown and nothing else: no "now", which would always be new.
+Reading goes on while nobody looks at the tab; a view says how often with its seconds.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from nicegui import background_tasks, context, run
+from nicegui.element import Element
+
+from console.faults import Refused, sentence
+from console.parts.markup import tag
+from console.parts.times import moment
+from console.place import Place
+
+EXPECTED = (Refused, BotoCoreError, ClientError)
+NOTHING = object()
+log = logging.getLogger("console")
+
+
+class Page:
+    """What a view draws on: its place, and parts that are drawn again only when their value is new."""
+
+    def __init__(self, place: Place, body: Element) -> None:
+        self.place, self._body = place, body
+        self._boxes: dict[str, Element] = {}
+        self._values: dict[str, Any] = {}
+        self._drawn: list[str] = []
+        self.refresh: Callable[[], None] = lambda: None  # reads at once; Live sets it
+
+    def part(self, name: str, value: Any, draw: Callable[[Any], None]) -> None:
+        """Draw a part of the view, in the order of the calls; ``draw`` is called with the value where it is a new one."""
+        place = len(self._drawn)
+        self._drawn.append(name)
+        if name not in self._boxes:
+            with self._body:
+                self._boxes[name] = tag("div", classes="part", data_part=name)
+            self._boxes[name].move(target_index=place)
+        elif self._values[name] == value:
+            return
+        box = self._boxes[name]
+        box.clear()
+        with box:
+            draw(value)
+        self._values[name] = value  # after it: what could not be drawn is tried again
+
+    def draw_all(self, draw: Callable[["Page", Any], None], state: Any) -> None:
+        """Draw a state, and take away the parts that it no longer has."""
+        self._drawn = []
+        draw(self, state)
+        for name in [name for name in self._boxes if name not in self._drawn]:
+            self._boxes.pop(name).delete()
+            self._values.pop(name, None)
+
+
+class Live:
+    """One view that follows what it shows, for as long as its page is open."""
+
+    def __init__(self, place: Place, read: Callable[[], Any], draw: Callable[[Page, Any], None], seconds: float) -> None:
+        self._read, self._draw, self._seconds = read, draw, seconds
+        self._state: Any = NOTHING
+        self._told, self._read_at = "", datetime.now(UTC)
+        self._wake = asyncio.Event()
+        self._banner = tag("div", classes="banner", role="alert", hidden=True)
+        self._progress = _skeleton()
+        self.page = Page(place, tag("div", classes="view"))
+        self.page.refresh = self._wake.set
+        client = context.client
+        task = background_tasks.create(self._run(), name=f"live {place.view}")
+        client.on_delete(task.cancel)
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            await self._turn()
+            try:
+                await asyncio.wait_for(self._wake.wait(), self._seconds)
+            except TimeoutError:
+                continue
+
+    async def _turn(self) -> None:
+        """Read once and show it; a fault is told, and what was read before stays."""
+        try:
+            state = await run.io_bound(self._read)
+            self._read_at = datetime.now(UTC)
+            if self._state is NOTHING or state != self._state:
+                self.page.draw_all(self._draw, state)
+                self._state = state
+            self._tell("")
+        except EXPECTED as error:
+            self._tell(sentence(error))
+        except Exception as error:
+            log.exception("a view cannot be read or drawn")
+            self._tell(sentence(error))
+        self._progress.set_visibility(False)
+
+    def _tell(self, text: str) -> None:
+        if text == self._told:
+            return
+        self._told = text
+        self._banner.clear()
+        self._banner.props["hidden"] = not text
+        self._banner.update()
+        if text:
+            with self._banner:
+                tag("p", text)
+                if self._state is not NOTHING:
+                    with tag("p", "What is below was read at ", "quiet"):
+                        moment(self._read_at)
+
+
+def _skeleton() -> Element:
+    with tag("div", classes="skeleton", role="status") as element:
+        tag("span", "Reading from AWS ...", "quiet")
+        for _ in range(3):
+            tag("div", classes="bone", aria_hidden="true")
+    return element

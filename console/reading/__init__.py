@@ -1,0 +1,1 @@
+"""What is read from AWS, as plain values."""

@@ -1,0 +1,91 @@
+// Moments in the reader's zone, times that run on, the theme, and focus that stays when a part is drawn again.
+"use strict";
+
+(() => {
+  const root = document.documentElement;
+  const stored = () => localStorage.getItem("theme") || "";
+  const applyTheme = () => {
+    const chosen = stored();
+    if (chosen) root.dataset.theme = chosen;
+    else delete root.dataset.theme;
+    window.Quasar?.Dark.set(chosen ? chosen === "dark" : "auto");
+  };
+  applyTheme();
+  document.addEventListener("change", (event) => {
+    if (!event.target.matches("[data-theme-choice]")) return;
+    localStorage.setItem("theme", event.target.value);
+    applyTheme();
+  });
+
+  const write = (element, text) => {
+    // The text node stays: Vue holds on to it.
+    const node = element.firstChild;
+    if (node && node.nodeType === Node.TEXT_NODE && node.nodeValue !== text) node.nodeValue = text;
+  };
+  const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+  const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
+  const showMoment = (element) => {
+    const when = new Date(element.getAttribute("datetime"));
+    if (isNaN(when)) return;
+    const today = when.toDateString() === new Date().toDateString();
+    write(element, (today ? clock : day).format(when));
+    if (element.title !== full.format(when)) element.title = full.format(when);
+  };
+  const two = (whole, size, unit, part, lower) => {
+    const rest = Math.floor((whole % size) / part);
+    return `${Math.floor(whole / size)} ${unit}` + (rest ? ` ${rest} ${lower}` : "");
+  };
+  const spoken = (seconds) => {
+    const whole = Math.max(0, Math.round(seconds));
+    if (whole < 60) return `${whole} s`;
+    if (whole < 3600) return two(whole, 60, "min", 1, "s");
+    if (whole < 86400) return two(whole, 3600, "h", 60, "min");
+    return two(whole, 86400, "d", 3600, "h");
+  };
+  const showRunning = (element) => write(element, spoken((Date.now() - new Date(element.dataset.since)) / 1000));
+  const showTimes = () => {
+    document.querySelectorAll("time[datetime]").forEach(showMoment);
+    document.querySelectorAll("[data-since]").forEach(showRunning);
+  };
+
+  let held = null; // what had the focus, told so that its successor is found
+  const told = (element) => [element.tagName, element.getAttribute("href"), element.dataset.key, element.getAttribute("aria-label"),
+    element.tagName === "INPUT" ? element.name : element.textContent].join("|");
+  document.addEventListener("focusin", (event) => { held = { element: event.target, told: told(event.target) }; });
+  document.addEventListener("focusout", () => setTimeout(() => {
+    if (held?.element.isConnected && document.activeElement === document.body) held = null; // a person left it
+  }));
+  const keepFocus = () => {
+    if (!held || held.element.isConnected || document.activeElement !== document.body) return;
+    const same = [...document.querySelectorAll(held.element.tagName)].find((element) => told(element) === held.told);
+    same?.focus({ preventScroll: true });
+  };
+
+  const opened = new Set(); // details that a person has opened stay open
+  document.addEventListener("toggle", (event) => {
+    const key = event.target.dataset?.key;
+    if (key) opened[event.target.open ? "add" : "delete"](key);
+  }, true);
+  const keepOpen = () => document.querySelectorAll("details[data-key]:not([data-kept])").forEach((element) => {
+    element.dataset.kept = "";
+    if (opened.has(element.dataset.key)) element.open = true;
+  });
+
+  const settle = () => { showTimes(); keepOpen(); keepFocus(); };
+  document.addEventListener("DOMContentLoaded", () => {
+    applyTheme();
+    let due = false;
+    new MutationObserver(() => {
+      if (due) return;
+      due = true;
+      requestAnimationFrame(() => {
+        due = false;
+        document.querySelectorAll("[data-theme-choice]").forEach((choice) => { choice.value = stored(); });
+        settle();
+      });
+    }).observe(document.body, { childList: true, subtree: true, characterData: true, attributes: true, attributeFilter: ["datetime", "data-since"] });
+    settle();
+    setInterval(showTimes, 1000);
+  });
+})();
