@@ -6,7 +6,7 @@ Reading goes on while nobody looks at the tab; a view says how often with its se
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,12 +27,22 @@ log = logging.getLogger("console")
 class Page:
     """What a view draws on: its place, and parts that are drawn again only when their value is new."""
 
-    def __init__(self, place: Place, body: Element) -> None:
-        self.place, self._body = place, body
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self._notice = tag("div", classes="notice", role="status")
+        self._body = tag("div", classes="view")
+        self.dialogs = tag("div")  # beside what is drawn again, so that an open question stays
         self._boxes: dict[str, Element] = {}
         self._values: dict[str, Any] = {}
         self._drawn: list[str] = []
+        self._drawn_pieces: dict[str, tuple[Element, dict[int, tuple[Any, Element]]]] = {}
         self.refresh: Callable[[], None] = lambda: None  # reads at once; Live sets it
+
+    def say(self, text: str) -> None:
+        """Tell what has been done; it stays until the next is told."""
+        self._notice.clear()
+        with self._notice:
+            tag("p", text)
 
     def part(self, name: str, value: Any, draw: Callable[[Any], None]) -> None:
         """Draw a part of the view, in the order of the calls; ``draw`` is called with the value where it is a new one."""
@@ -49,6 +59,23 @@ class Page:
         with box:
             draw(value)
         self._values[name] = value  # after it: what could not be drawn is tried again
+
+    def pieces(self, name: str, values: Sequence[Any], box: Callable[[], Element], key: Callable[[Any], int], draw: Callable[[Any], None]) -> None:
+        """Draw a sequence that grows at both ends into one box: each piece once, and again where it is another than before."""
+        self.part(name, name, lambda _: self._drawn_pieces.update({name: (box(), {})}))
+        inside, known = self._drawn_pieces[name]
+        for index, value in enumerate(values):
+            drawn = known.get(key(value))
+            if drawn and drawn[0] is value:
+                continue
+            if not drawn:
+                with inside:
+                    known[key(value)] = drawn = (value, tag("div"))
+                drawn[1].move(target_index=index)
+            drawn[1].clear()
+            with drawn[1]:
+                draw(value)
+            known[key(value)] = value, drawn[1]
 
     def draw_all(self, draw: Callable[["Page", Any], None], state: Any) -> None:
         """Draw a state, and take away the parts that it no longer has."""
@@ -69,7 +96,7 @@ class Live:
         self._wake = asyncio.Event()
         self._banner = tag("div", classes="banner", role="alert", hidden=True)
         self._progress = _skeleton()
-        self.page = Page(place, tag("div", classes="view"))
+        self.page = Page(place)
         self.page.refresh = self._wake.set
         client = context.client
         task = background_tasks.create(self._run(), name=f"live {place.view}")

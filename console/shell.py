@@ -1,5 +1,6 @@
 """What is around every view: header, navigation, theme, and the addresses of the views."""
 
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,11 +14,13 @@ from console.account import Account
 from console.live import Live
 from console.parts.markup import heading, link, tag
 from console.place import Place
-from console.views import approval, graph, mail, project, projects, release, watch
+from console.views import approval, graph, logs, mail, project, projects, release, watch
 
 VIEWS: dict[str, ModuleType] = {  # the last step of an address -> what is there, in the order of the navigation
     "project": project, "approval": approval, "graph": graph, "release": release, "watch": watch, "mail": mail,
 }
+
+HIDDEN = {"logs": logs}  # reached by links from the others
 
 
 def addresses(account: Account, chosen: str) -> None:
@@ -43,12 +46,13 @@ def addresses(account: Account, chosen: str) -> None:
 
 def show(account: Account, place: Place) -> Any:
     """Draw a view, or lead to the first one from an address that is none."""
-    view = VIEWS.get(place.view)
+    view = VIEWS.get(place.view) or HIDDEN.get(place.view)
     if view is None:
         return RedirectResponse(Place(place.project, "project").link())
     ui.page_title(f"{view.TITLE} · {place.project}")
     frame(place, account, view.TITLE)
-    Live(place, lambda: view.read(account.project(place.project), place), view.draw, view.SECONDS)
+    read = view.reader(place) if hasattr(view, "reader") else partial(view.read, place=place)  # a reader remembers, for its page alone
+    Live(place, lambda: read(account.project(place.project)), view.draw, view.SECONDS)
     return None
 
 

@@ -5,15 +5,17 @@ from typing import Any
 from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
 
+ATTRIBUTE = {"value": "^value"}  # as an attribute, for the property would be set again, over what was typed, with each redraw
 
-def tag(name: str, text: str = "", classes: str = "", **attributes: Any) -> Element:
+
+def tag(name: str, /, text: str = "", classes: str = "", **attributes: Any) -> Element:
     """Add an element; ``_`` in an attribute's name stands for ``-``, None and False leave it out."""
     element = TextElement(tag=name, text=text) if text else Element(name)
     if classes:
         element.classes(classes)
     for key, value in attributes.items():
         if value is not None and value is not False:
-            element.props[key.strip("_").replace("_", "-")] = value
+            element.props[ATTRIBUTE.get(key, key.strip("_").replace("_", "-"))] = value
     return element
 
 

@@ -1,28 +1,147 @@
-"""The view Project."""
+"""The project's runs: the stages and actions of one, and what all of them were started by."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from console.account import Project
 from console.live import Page
-from console.parts.markup import paragraph
+from console.parts.badges import badge, state_badge
+from console.parts.markup import heading, link, paragraph, tag
 from console.place import Place
+from console.reading import runs
+from console.reading.runs import Action, Run, Stage
+from console.reading.together import together
+from console.views.run_actions import retry_button, stop_button
+from console.views.run_list import SHOWN, run_list, took
 
 TITLE = "Project"
 SECONDS = 3.0
+MOST = 1000
+FOLLOWED = {  # action -> where it is told at length, and what the link says
+    ("Train", "Run"): ("graph", "Training graph"), ("DeployDev", "Approval"): ("approval", "Look and answer"),
+    ("DeployPrd", "Api"): ("release", "Release"), ("DeployPrd", "Monitoring"): ("watch", "Watch"),
+}
 
 
 @dataclass(frozen=True)
 class State:
-    """What the view shows."""
+    """The newest runs, and the stages of the chosen one."""
 
-    prefix: str
+    project: Project
+    runs: tuple[Run, ...]
+    older: bool
+    run: Run | None
+    stages: tuple[Stage, ...]
 
 
 def read(project: Project, place: Place) -> State:
-    """Return what the view shows."""
-    return State(project.prefix)
+    """Return the newest runs and the stages of the one that the address names, else of the one that is under way."""
+    asked = place.get("shown")
+    count = min(int(asked), MOST) if asked.isdecimal() and int(asked) else SHOWN
+    history, states, executions = together(
+        lambda: runs.history(project, count), lambda: runs.state(project), lambda: runs.actions(project, place.run) if place.run else None)
+    run = _chosen(project, place, history.runs)
+    if run and executions is None:
+        executions = runs.actions(project, run.id)
+    if run and executions and not run.started:  # older than the list
+        run = replace(run, started=executions[0]["startTime"], updated=executions[-1]["lastUpdateTime"])
+    return State(project, history.runs, history.older, run, runs.stages(run, states, executions) if run else ())
+
+
+def _chosen(project: Project, place: Place, listed: tuple[Run, ...]) -> Run | None:
+    """Return the run of the address; without one the oldest that is under way, for it may wait for a person, else the newest."""
+    if place.run:
+        return next((run for run in listed if run.id == place.run), None) or runs.one(project, place.run)
+    under_way = [run for run in listed if not run.ended]
+    return next(iter(under_way[-1:] or listed[:1]), None)
 
 
 def draw(page: Page, state: State) -> None:
-    """Draw the view."""
-    page.part("all", state, lambda value: (paragraph(value.prefix), None)[1])
+    """Draw the chosen run, then the list; an empty project says how to start a run."""
+    if state.run is None:
+        page.part("empty", state.project.name, _empty)
+        return
+    page.part("run", state.run, partial(_facts, page))
+    page.part("acting", (state.project, state.run.id, state.run.status), partial(_acting, page))
+    page.part("stages", (state.project, state.run, state.stages), partial(_stages, page))
+    page.part("runs", (state.runs, state.older, state.run.id), partial(run_list, page.place))
+
+
+def _empty(name: str) -> None:
+    with tag("div", classes="empty"):
+        paragraph(f"Project {name} has had no run yet.")
+        paragraph("Push a commit to its repository, or upload data-source.zip to its bucket: either starts one.")
+
+
+def _facts(page: Page, run: Run) -> None:
+    with tag("div", classes="headline"):
+        heading(2, f"Run {run.short}")
+        state_badge(run.status)
+    with tag("dl", classes="facts"):
+        for name, text in (("Started by", run.cause.text), ("Commit", f"{run.commit[:8]} {run.message}".strip()), ("Data version", run.data),
+                           ("Because", run.why)):
+            if text:
+                with tag("div"):
+                    tag("dt", name)
+                    tag("dd", text)
+        if run.started:
+            with tag("div"):
+                tag("dt", "Took" if run.ended else "Running for")
+                with tag("dd"):
+                    took(run)
+
+
+def _acting(page: Page, value: tuple[Project, str, str]) -> None:
+    project, run, status = value
+    with tag("div", classes="buttons"):
+        link("Logs", page.place.link("logs", run), "button")
+        link("Training graph", page.place.link("graph", run), "button")
+        if status in ("InProgress", "Stopping"):
+            stop_button(page, project, run, stopping=status == "Stopping")
+
+
+def _stages(page: Page, value: tuple[Project, Run, tuple[Stage, ...]]) -> None:
+    project, run, found = value
+    heading(3, "Stages", "unseen")
+    with tag("ol", classes="stages"):
+        for stage in found:
+            with tag("li", classes="stage"):
+                _stage(page, project, run, stage)
+
+
+def _stage(page: Page, project: Project, run: Run, stage: Stage) -> None:
+    with tag("div", classes="headline"):
+        heading(4, stage.name)
+        badge("Waits before it", "busy") if stage.waiting else _stage_badge(stage)
+    if stage.closed:
+        paragraph(f"Nothing may enter: {stage.closed}", "fault")
+    with tag("ul", classes="actions"):
+        for action in stage.actions:
+            with tag("li"):
+                _action(page.place, project, run, action)
+    if stage.retry:
+        retry_button(page, project, run.id, stage.name)
+
+
+def _stage_badge(stage: Stage) -> None:
+    if any(action.asks for action in stage.actions):
+        badge("Asks a person", "asks")
+    else:
+        state_badge(stage.status)
+
+
+def _action(place: Place, project: Project, run: Run, action: Action) -> None:
+    with tag("div", classes="action"):
+        tag("span", action.name, "strong")
+        badge("Asks a person", "asks") if action.asks else state_badge(action.status)
+        if action.started:
+            took(action)
+    if action.attempts > 1:
+        paragraph(f"attempt {action.attempts}", "quiet")
+    if action.error:
+        paragraph(action.error, "fault")
+    if (action.stage, action.name) == ("Build", "Build") and action.external:
+        link("Log", place.link("logs", run.id, group=f"/aws/codebuild/{project.build}", stream=action.external.rpartition(":")[2]))
+    elif action.status and (action.stage, action.name) in FOLLOWED:
+        view, text = FOLLOWED[action.stage, action.name]
+        link(text, place.link(view, run.id))
