@@ -99,14 +99,15 @@ class Project:
 class Account:
     """One account in one region, as the caller's environment or profile says."""
 
-    def __init__(self) -> None:
+    def __init__(self, session: Any = None) -> None:
+        self._given = session
         self._clients: dict[str, Any] = {}
         self._projects: dict[str, tuple[float, Project]] = {}
         self._lock = threading.Lock()
 
     @cached_property
     def _session(self) -> Any:
-        return boto3.Session()
+        return self._given or boto3.Session()
 
     def client(self, service: str) -> Any:
         """Return a client; one a service, for threads may share it."""

@@ -61,9 +61,10 @@ def frame(place: Place, account: Account, title: str) -> None:
     context.client.layout.props.set_optional("view", "hhh lpr fff")
     with ui.header(fixed=False, wrap=False).classes("top"):
         with tag("div", classes="bar"):
-            link("Model delivery", "/projects", "brand")
+            tag("span", "Model delivery", "brand")
             if place.project:
                 tag("span", place.project, "chosen")
+                link("All projects", "/projects")
             tag("span", classes="stretch")
             _theme()
         if place.project:

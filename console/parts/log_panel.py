@@ -31,7 +31,7 @@ def piece(value: Piece, search: str) -> None:
 
 
 def _line(at: str, text: str, search: str) -> str:
-    return f'<div class="line"><time datetime="{at}">{at[11:19]}</time><span>{marked(text, search)}</span></div>'
+    return f'<div class="line"><time datetime="{at}" data-precise="yes">{at[11:19]}</time><span>{marked(text, search)}</span></div>'
 
 
 def marked(text: str, search: str) -> str:

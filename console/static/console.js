@@ -25,12 +25,17 @@
   const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
   const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
   const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
-  const showMoment = (element) => {
+  const exact = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  // What was shown is shown anew when the moment or the day is another one, or somebody has written over it.
+  const key = (element, today) => `${element.getAttribute("datetime")} ${today} ${element.textContent}`;
+  const showMoment = (element, today) => {
+    if (element.dataset.shown === key(element, today)) return;
     const when = new Date(element.getAttribute("datetime"));
     if (isNaN(when)) return;
-    const today = when.toDateString() === new Date().toDateString();
-    write(element, (today ? clock : day).format(when));
-    if (element.title !== full.format(when)) element.title = full.format(when);
+    const format = when.toDateString() === today ? clock : element.dataset.precise ? exact : day;
+    write(element, format.format(when));
+    element.title = full.format(when);
+    element.dataset.shown = key(element, today);
   };
   const two = (whole, size, unit, part, lower) => {
     const rest = Math.floor((whole % size) / part);
@@ -45,7 +50,8 @@
   };
   const showRunning = (element) => write(element, spoken((Date.now() - new Date(element.dataset.since)) / 1000));
   const showTimes = () => {
-    document.querySelectorAll("time[datetime]").forEach(showMoment);
+    const today = new Date().toDateString();
+    document.querySelectorAll("time[datetime]").forEach((element) => showMoment(element, today));
     document.querySelectorAll("[data-since]").forEach(showRunning);
   };
 
@@ -72,7 +78,22 @@
     if (opened.has(element.dataset.key)) element.open = true;
   });
 
-  const settle = () => { showTimes(); keepOpen(); keepFocus(); };
+  document.addEventListener("click", (event) => { if (event.target.matches("[data-closes]")) event.target.closest("dialog").close(); });
+  const openDialogs = () => document.querySelectorAll("dialog[data-modal]:not([data-shown])").forEach((element) => {
+    element.dataset.shown = "";
+    element.showModal();
+  });
+
+  const atEnd = new WeakMap(); // boxes that stay at their end until a person scrolls away from it
+  document.addEventListener("scroll", (event) => {
+    const box = event.target;
+    if (box.dataset?.follow) atEnd.set(box, box.scrollHeight - box.scrollTop - box.clientHeight < 32);
+  }, true);
+  const follow = () => document.querySelectorAll("[data-follow]").forEach((box) => {
+    if (atEnd.get(box) ?? true) box.scrollTop = box.scrollHeight;
+  });
+
+  const settle = () => { showTimes(); keepOpen(); keepFocus(); openDialogs(); follow(); };
   document.addEventListener("DOMContentLoaded", () => {
     applyTheme();
     let due = false;
