@@ -3,7 +3,9 @@
 import argparse
 import socket
 import sys
+from collections.abc import Awaitable, Callable
 
+from fastapi import Request, Response
 from nicegui import app, ui
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
@@ -11,6 +13,8 @@ from console.account import Account
 from console.shell import addresses, assets
 
 HOST = "127.0.0.1"
+SEALED = ("default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; connect-src 'self' ws://127.0.0.1:* ws://localhost:*; "  # nicegui evaluates handlers
+          "frame-ancestors 'none'; form-action 'self'; base-uri 'self'")
 
 
 def main() -> int:
@@ -21,11 +25,19 @@ def main() -> int:
         return 1
     assets()
     addresses(Account(), options.project)
+    app.middleware("http")(sealed)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])  # a name that a stranger's page made point here is refused
     app.on_startup(lambda: print(f"console: http://{HOST}:{options.port}", flush=True))
     ui.run(host=HOST, port=options.port, title="Model delivery", favicon="◈", dark=None, language="en-GB", show=False, reload=False,
            tailwind=False, show_welcome_message=False, binding_refresh_interval=None)
     return 0
+
+
+async def sealed(request: Request, follow: Callable[[Request], Awaitable[Response]]) -> Response:
+    """Forbid the browser to ask anybody but this console, and others to show it in a frame."""
+    response = await follow(request)
+    response.headers["Content-Security-Policy"] = SEALED
+    return response
 
 
 def _taken(port: int) -> str:

@@ -12,7 +12,8 @@ bash scripts/setup.sh 2> /dev/null || bash scripts/setup.sh || exit 1
 # shellcheck source=scripts/environment.sh
 . scripts/environment.sh
 environment test requirements/local.txt requirements/test.txt && environment check requirements/check.txt &&
-  environment workflow requirements/build.txt requirements/pytest.txt && environment checkov requirements/checkov.txt || exit 1
+  environment workflow requirements/build.txt requirements/pytest.txt && environment checkov requirements/checkov.txt &&
+  environment console requirements/console.txt || exit 1
 python=$PWD/build/env/test/bin/python
 PATH=$PWD/build/env/test/bin:$PWD/build/env/check/bin:$PATH
 export PYTHONPATH=. PYTEST_ADDOPTS="-o verbosity_assertions=2 --tb=short" # what is wrong in full, and little else
@@ -44,6 +45,7 @@ types() { # scripts, and a function's files, import each other by their bare nam
   local folder failed=0
   mypy container api model local || failed=1
   MYPYPATH=scripts mypy --cache-dir build/mypy/scripts scripts || failed=1
+  mypy --python-executable build/env/console/bin/python --cache-dir build/mypy/console console || failed=1 # with the types that nicegui has
   for folder in custom_resource/*/; do
     MYPYPATH=$folder mypy --cache-dir build/mypy/functions "$folder" || failed=1
   done

@@ -15,6 +15,17 @@ done
 bash scripts/setup.sh
 port=${DEMO_PORT:-4566} data=build/demo/local
 stop() { .venv/bin/python -m local down --data "$data" >&2; }
+page() { # shows the project for as long as the local AWS runs; a process of its own, which outlives this one
+  # shellcheck source=scripts/environment.sh
+  . scripts/environment.sh
+  environment console requirements/console.txt
+  aws=$(.venv/bin/python -c 'import json, sys; print(json.load(open(sys.argv[1]))["pid"])' "$data/running.json")
+  # shellcheck disable=SC2016 # for the inner shell
+  setsid bash -c 'build/env/console/bin/python -m console --project churn-demo --port "$1" & tail --pid="$2" --follow /dev/null; kill $!' \
+    page $((port + 14)) "$aws" < /dev/null > build/demo/console.log 2>&1 &
+  for _ in {1..150}; do ! grep --quiet ^console: build/demo/console.log || break; sleep 0.2; done
+  cat build/demo/console.log >&2
+}
 ended="" demo=""
 trap 'ended=1; [ -z "$demo" ] || { kill -- "-$demo" && wait "$demo"; exit 130; }' INT TERM
 # It starts from nothing each time; while a former demo is still running, "up" says so and how to end it.
@@ -25,6 +36,7 @@ rm -rf build/demo/report.json build/demo/project
 
 export AWS_ENDPOINT_URL=http://127.0.0.1:$port AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
 unset AWS_PROFILE AWS_SESSION_TOKEN
+[ -z "$keep" ] || page
 set -m # in a process group of its own, which the trap can end as a whole
 .venv/bin/python scripts/demo.py "$@" &
 demo=$!
@@ -35,7 +47,9 @@ if [ -n "$keep" ]; then
   trap - EXIT
   cat >&2 << END
 
-It stays up. In another shell:
+It stays up, and this page shows it:
+  $(sed -n 's/^console: //p' build/demo/console.log)
+In another shell:
   export AWS_ENDPOINT_URL=$AWS_ENDPOINT_URL AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
   cd $PWD && PATH=\$PWD/.venv/bin:\$PATH   # the aws CLI is there
 and end it with:

@@ -12,16 +12,16 @@ marks="not slow"
 
 bash scripts/setup.sh
 
+bash scripts/setup-ci.sh
 PATH=$PATH:/usr/sbin # Debian's place for nginx, which not every user's PATH has
-# Only where nothing would start it as a service at once: in a container.
-if ! command -v nginx > /dev/null && [ "$(id -u)" -eq 0 ] && [ ! -d /run/systemd/system ] && command -v apt-get > /dev/null; then
-  echo "test: installing nginx-light" >&2
-  { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends nginx-light; } > /dev/null || true
-fi
-serving=$marks
+serving=$marks console=$marks
 if ! command -v nginx > /dev/null; then
   echo "test: nginx is missing (on Debian: apt-get install nginx-light): serving behind it is not tested, and fails with --full" >&2
   [ "$full" -eq 1 ] || serving="$marks and not nginx"
+fi
+if ! command -v chromium > /dev/null && ! command -v chromium-browser > /dev/null && ! command -v google-chrome > /dev/null; then
+  echo "test: Chromium is missing (on Debian: apt-get install chromium): the console is not tested in a browser, and fails with --full" >&2
+  [ "$full" -eq 1 ] || console="$marks and not browser"
 fi
 
 # shellcheck source=scripts/environment.sh
@@ -30,6 +30,8 @@ environment test requirements/local.txt requirements/test.txt
 environment image container/requirements.txt requirements/pytest.txt
 environment workflow requirements/build.txt requirements/pytest.txt
 environment checkov requirements/checkov.txt
+environment console requirements/console.txt
+environment console-test requirements/console.txt requirements/console-test.txt
 
 status=0
 image() { # the programs of the image, and what writes the workflow
@@ -43,8 +45,9 @@ trap 'kill $(jobs -pr) 2> /dev/null || true; rm -f "$said"' EXIT # true: with no
 image > "$said" 2>&1 &
 bash scripts/check.sh "${checks[@]}" || status=1
 command -v npm > /dev/null || marks="($marks) and not npm" # check.sh has said so
-wait $! || status=1
-cat "$said"
+build/env/image/bin/python -m pytest tests/unit/container tests/unit/benchmarks -m "$serving" || status=1
+build/env/workflow/bin/python -m pytest tests/unit/model -m "$marks" || status=1
+build/env/console-test/bin/python -m pytest tests/console -m "$console" || status=1
 build/env/test/bin/python -m pytest tests/unit/api tests/unit/custom_resource tests/unit/scripts tests/unit/test_*.py tests/templates tests/local \
   --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "$marks" "$@" || status=1
 if [ "$full" -eq 1 ]; then

@@ -60,9 +60,10 @@ def _builds(project: Project, run: str) -> list[Source]:
 
 
 def _jobs(project: Project, kind: str, short: str) -> list[tuple[Any, Source]]:
-    answer = getattr(project.client("sagemaker"), LISTS[kind])(NameContains=f"{project.prefix}-{short}", MaxResults=50)
+    answer = getattr(project.client("sagemaker"), LISTS[kind])(
+        NameContains=f"{project.prefix}-{short}", SortBy="CreationTime", SortOrder="Ascending", MaxResults=50)
     return [((each["CreationTime"], each[f"{kind}Name"]), job_source(kind, each[f"{kind}Name"], project.prefix, each[f"{kind}Status"]))
-            for each in answer[f"{kind}Summaries"]]
+            for each in answer[f"{kind}Summaries"] if f"-{short}-monitor-" not in each[f"{kind}Name"]]  # one an hour; the view Watch has them
 
 
 def _groups(project: Project, kind: str, folder: str, begin: str) -> list[Source]:

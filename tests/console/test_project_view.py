@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.console.console_server import console
 from tests.console.pictures import screenshots
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 TO_TRAIN = {name: STAGES[name] for name in ("Source", "Build", "Train")}
 
 
-def stage(page: Page, name: str):  # noqa: ANN201 (a Locator)
+def stage(page: Page, name: str) -> Locator:
     """Return a stage's card."""
     return page.locator(".stage", has=page.get_by_role("heading", name=name))
 

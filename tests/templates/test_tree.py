@@ -63,6 +63,15 @@ def test_the_code_of_the_image_knows_no_aws() -> None:
     assert {f"{path.name} imports {name}" for path in code("container") for name in imported(path) if name in AWS} == set()
 
 
+@pytest.mark.parametrize("folder", ["views", "parts"])
+def test_what_the_console_draws_asks_no_aws(folder: str) -> None:
+    assert {f"{path.name} imports {name}" for path in code(f"console/{folder}") for name in imported(path) if name in AWS} == set()
+
+
+def test_what_the_console_reads_draws_nothing() -> None:
+    assert {path.name for part in ("reading", "acting") for path in code(f"console/{part}") if "nicegui" in imported(path)} == set()
+
+
 FUNCTIONS = sorted(path for path in (ROOT / "custom_resource").iterdir() if path.is_dir() and any(path.glob("*.py")))
 
 

@@ -21,6 +21,8 @@ ENVIRONMENTS = {  # as scripts/setup.sh and scripts/test.sh make them
     "build/env/test": ["requirements/local.txt", "requirements/test.txt"],
     "build/env/image": ["container/requirements.txt", "requirements/pytest.txt"],
     "build/env/workflow": ["requirements/build.txt", "requirements/pytest.txt"],
+    "build/env/console": ["requirements/console.txt"],
+    "build/env/console-test": ["requirements/console.txt", "requirements/console-test.txt"],
 }
 SEEDS = {"pip", "setuptools"}  # what python -m venv puts into .venv; it is no part of what runs
 
