@@ -1,12 +1,13 @@
 """Starts the console: python -m console [--project NAME] [--port 4580]."""
 
 import argparse
+import asyncio
 import socket
 import sys
 from collections.abc import Awaitable, Callable
 
 from fastapi import Request, Response
-from nicegui import app, ui
+from nicegui import app, background_tasks, ui
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from console.account import Account
@@ -27,7 +28,7 @@ def main() -> int:
     addresses(Account(), options.project)
     app.middleware("http")(sealed)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])  # a name that a stranger's page made point here is refused
-    app.on_startup(lambda: print(f"console: http://{HOST}:{options.port}", flush=True))
+    app.on_startup(lambda: background_tasks.create(_announce(options.port)))
     ui.run(host=HOST, port=options.port, title="Model delivery", favicon="◈", dark=None, language="en-GB", show=False, reload=False,
            tailwind=False, show_welcome_message=False, binding_refresh_interval=None)
     return 0
@@ -38,6 +39,19 @@ async def sealed(request: Request, follow: Callable[[Request], Awaitable[Respons
     response = await follow(request)
     response.headers["Content-Security-Policy"] = SEALED
     return response
+
+
+async def _announce(port: int) -> None:
+    """Print the address as soon as it answers."""
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(HOST, port)
+        except OSError:
+            await asyncio.sleep(0.05)
+        else:
+            writer.close()
+            break
+    print(f"console: http://{HOST}:{port}", flush=True)
 
 
 def _taken(port: int) -> str:

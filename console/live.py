@@ -7,11 +7,13 @@ Reading goes on while nobody looks at the tab; a view says how often with its se
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from nicegui import background_tasks, context, run
+from nicegui import background_tasks, context
 from nicegui.element import Element
 
 from console.faults import Refused, sentence
@@ -21,7 +23,13 @@ from console.place import Place
 
 EXPECTED = (Refused, BotoCoreError, ClientError)
 NOTHING = object()
+THREADS = ThreadPoolExecutor(16, thread_name_prefix="views")
 log = logging.getLogger("console")
+
+
+async def in_thread(do: Callable[..., Any], *arguments: Any) -> Any:
+    """Do something that waits for AWS in a thread; other than nicegui's own way it is cancelled with the task that awaits it."""
+    return await asyncio.get_running_loop().run_in_executor(THREADS, partial(do, *arguments))
 
 
 class Page:
@@ -114,7 +122,7 @@ class Live:
     async def _turn(self) -> None:
         """Read once and show it; a fault is told, and what was read before stays."""
         try:
-            state = await run.io_bound(self._read)
+            state = await in_thread(self._read)
             self._read_at = datetime.now(UTC)
             if self._state is NOTHING or state != self._state:
                 self.page.draw_all(self._draw, state)

@@ -5,11 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from nicegui import run
 from nicegui.element import Element
 
 from console.faults import sentence
-from console.live import EXPECTED, Page
+from console.live import EXPECTED, Page, in_thread
 from console.parts.markup import heading, paragraph, tag
 
 log = logging.getLogger("console")
@@ -68,7 +67,7 @@ class Dialog:
             return
         self._show(busy=True)
         try:
-            said = await run.io_bound(self._act, dict(event.args))
+            said = await in_thread(self._act, dict(event.args))
         except EXPECTED as error:
             self._show(busy=False, fault=sentence(error))
         except Exception as error:

@@ -16,7 +16,7 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AW
 @contextmanager
 def console(endpoint_url: str, *arguments: str, **environment: str) -> Iterator[str]:
     """Start a console against an endpoint, with credentials unless the environment says otherwise; yield its address."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "PYTEST_"))}  # nicegui does otherwise in a test of its own
     given = kept | CREDENTIALS | {"AWS_ENDPOINT_URL": endpoint_url, "AWS_EC2_METADATA_DISABLED": "true"} | environment
     command = [sys.executable, "-m", "console", "--port", str(free_port()), *arguments]
     with subprocess.Popen(command, cwd=ROOT, env=given, stdout=subprocess.PIPE, text=True) as process:
