@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 
 from console.account import Project
 from console.faults import gone
+from console.reading.runs import actions
 from console.reading.together import together
 
 JOBS = {  # what a list of jobs is called with -> the log group of those jobs
@@ -52,11 +53,9 @@ def job_source(kind: str, job: str, prefix: str, status: str = "") -> Source:
 
 def _builds(project: Project, run: str) -> list[Source]:
     """Return the builds of a run; a retried one has several."""
-    pages = project.client("codepipeline").get_paginator("list_action_executions").paginate(
-        pipelineName=project.pipeline, filter={"pipelineExecutionId": run})
-    found = [each["output"]["executionResult"]["externalExecutionId"] for page in pages for each in page["actionExecutionDetails"]
-             if each["stageName"] == "Build" and each.get("output", {}).get("executionResult", {}).get("externalExecutionId")]
-    return [build_source(project, each) for each in reversed(found)]
+    found = (each for each in actions(project, run) if each["stageName"] == "Build")
+    ids = (each.get("output", {}).get("executionResult", {}).get("externalExecutionId") for each in found)
+    return [build_source(project, each) for each in ids if each]
 
 
 def _jobs(project: Project, kind: str, short: str) -> list[tuple[Any, Source]]:

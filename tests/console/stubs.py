@@ -1,6 +1,7 @@
 """Accounts whose clients answer what a test says."""
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -42,6 +43,10 @@ class RecordedClient:
 
     def __init__(self, recorded: RecordedAws) -> None:
         self._recorded = recorded
+
+    def get_paginator(self, operation: str) -> Any:
+        """Return what pages through an operation: what is recorded fits one page."""
+        return SimpleNamespace(paginate=lambda **request: [getattr(self, operation)(**request)])
 
     def __getattr__(self, operation: str) -> Any:
         name = "".join(word.capitalize() for word in operation.split("_"))
