@@ -30,6 +30,7 @@ from local.s3_events import SEAMS as S3_EVENT_SEAMS
 from local.sam import SEAMS as SAM_SEAMS
 from local.schedules import SEAMS as SCHEDULE_SEAMS
 from local.unsigned import SEAMS as UNSIGNED_SEAMS
+from local.workflow_history import SEAMS as HISTORY_SEAMS
 
 SEAMS: tuple[tuple[str, str], ...] = (
     ("ministack.app", "SERVICE_HANDLERS"),
@@ -91,6 +92,7 @@ SEAMS: tuple[tuple[str, str], ...] = (
     *ENVIRONMENT_SEAMS,
     *EVENT_SEAMS,
     *FUNCTION_SEAMS,
+    *HISTORY_SEAMS,
     *INTERRUPTION_SEAMS,
     *LAYER_SEAMS,
     *LOG_SEAMS,

@@ -14,6 +14,7 @@ from typing import Any
 from botocore import xform_name
 from botocore.exceptions import ClientError, ParamValidationError
 
+from local import workflow_history
 from local.authorization import authorize
 from local.machine import AccessDeniedError, Credentials, Machine
 
@@ -58,6 +59,7 @@ def install(machine: Machine) -> None:
     stepfunctions._execute_task = execute_task
     stepfunctions._invoke_resource = lambda resource, request: invoke(machine, resource, request)
     stepfunctions._invoke_with_callback = _refuse_callback
+    workflow_history.install()
 
 
 def settle() -> None:
