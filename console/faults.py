@@ -91,7 +91,8 @@ def gone(error: Exception) -> bool:
     if not isinstance(error, ClientError):
         return False
     said = error.response["Error"].get("Message", "").lower()
-    return "notfound" in _code(error).lower().replace("_", "") or _code(error) in ("NoSuchKey", "NoSuchBucket", "404", "ExecutionDoesNotExist", "StateMachineDoesNotExist") or (
+    named = "notfound" in _code(error).lower().replace("_", "") or _code(error).endswith("DoesNotExist")
+    return named or _code(error) in ("NoSuchKey", "NoSuchBucket", "404") or (
         _code(error) in ("ValidationError", "ValidationException") and any(word in said for word in ("does not exist", "could not find", "not found")))
 
 

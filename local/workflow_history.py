@@ -1,5 +1,7 @@
-"""What Step Functions tells of an execution that ministack leaves out: states inside of branches, which event each event follows,
-and what a task was asked to do."""
+"""What ministack leaves out of an execution's history.
+
+States inside of branches, which event each event follows, and what a task was asked to do.
+"""
 
 import contextvars
 import copy
@@ -23,7 +25,7 @@ def install() -> None:
 
     add, ask = stepfunctions._add_event, stepfunctions._invoke_resource
     stepfunctions._add_event = lambda execution, kind, details=None: _add(add, execution, kind, details)
-    stepfunctions._invoke_resource = lambda resource, request: _scheduled(request) or ask(resource, request)
+    stepfunctions._invoke_resource = lambda resource, request: ask(resource, _scheduled(request))
     stepfunctions._run_sub_machine = run_branch
 
 
@@ -35,12 +37,13 @@ def _add(add: Callable[..., dict[str, Any]], execution: dict[str, Any], kind: st
     return event
 
 
-def _scheduled(request: Any) -> None:
-    """Add to the event of a task what it asks for, in the words of AWS: service, operation, parameters."""
+def _scheduled(request: Any) -> Any:
+    """Add to the event of a task what it asks for, in the words of AWS: service, operation, parameters; return that."""
     details = (_last.get() or {}).get("taskScheduledEventDetails")
     if details and ":::" in details["resource"]:
         service, operation = details["resource"].rsplit(":::", 1)[1].split(":", 1)
         details.update(resourceType=service, resource=operation, parameters=json.dumps(request))
+    return request
 
 
 def run_branch(states: dict[str, Any], start_at: str, given: Any, execution: dict[str, Any], context: dict[str, Any]) -> Any:

@@ -42,5 +42,5 @@ def _who(question: Question, answer: Answer | None) -> str:
         return f"Somebody else has just answered for run {run}, or it is asked anew."
     if answer.word not in ("approved", "rejected"):
         return f"Run {run} no longer asks: the action ended as {answer.word}."
-    by = f" by {answer.by.rpartition('/')[2] or answer.by}" if answer.by else ""
+    by = f" by {answer.person}" if answer.person else ""
     return f"Run {run} was {answer.word}{by} before ({answer.comment or NO_COMMENT})."

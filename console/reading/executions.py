@@ -136,8 +136,7 @@ def _read(project: Project, name: str) -> Execution:
         raise Refused(f"There is no execution {name} of {project.workflow}: AWS keeps one for 90 days after its end. Choose another one.") from error
     line = _line(described)
     over = line.status if line.status != "RUNNING" else ""
-    error, cause = ending(events)
-    execution = Execution(line, machine, tuple(told(events, over).values()), error, cause, described.get("input", ""), described.get("output", ""))
+    execution = Execution(line, machine, tuple(told(events, over).values()), *ending(events), described.get("input", ""), described.get("output", ""))
     if over:
         while len(_ended) >= KEPT:
             _ended.pop(next(iter(_ended)), None)

@@ -1,11 +1,11 @@
 """What waits for a person: the pipeline's question, or how the last one was answered."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from console.account import Project
-
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,14 @@ class Answer:
 
     run: str
     word: str  # approved, rejected, or the action's status where it ended otherwise
-    by: str
+    by: str  # ARN
     comment: str
     when: datetime | None
+
+    @property
+    def person(self) -> str:
+        """Who answered, as people say it: the end of the ARN."""
+        return re.split("[/:]", self.by)[-1]
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import boto3
 from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
+
 from console.account import Account, Project
 
 Answer = dict[str, Any] | ClientError | Callable[[dict[str, Any]], Any]
 HTTP_OK = type("Reply", (), {"status_code": 200, "headers": {}, "content": b""})()
+
+
+SESSION = boto3.Session("test", "test", region_name="us-east-1")  # one for all: reading the models takes most of a client's time
+
+
+def account() -> Account:
+    """Return an account whose clients have credentials of nobody."""
+    return Account(SESSION)
 
 
 def refusal(code: str, message: str = "", operation: str = "Call", status: int = 400) -> ClientError:
@@ -24,7 +34,7 @@ def refusal(code: str, message: str = "", operation: str = "Call", status: int =
 class Stubs:
     """Answers by service and operation, and the calls that came."""
 
-    account: Account = field(default_factory=Account)
+    account: Account = field(default_factory=account)
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def answer(self, service: str, operation: str, answer: Answer) -> None:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from console.account import Project
-
 from tests.console.any_order import Stubs, project, refusal
 
 NEW, LIVE, OLDER = "605b6ebc-c291-4bcb-95b3-e1ffd2b4b12b", "d2964f1f-ca44-418b-940d-08226aaccfe2", "54147b63-2524-4788-96f9-e865b185a83c"

@@ -1,12 +1,12 @@
 """An answer is given once, to the question whose numbers were seen; whoever is second hears who was first."""
 
 import pytest
+
 from console.acting.answer import put
 from console.faults import Refused
 from console.reading.question import standing
-
-from tests.console.approval_account import AT, NEW, actions, approval_state, waiting
 from tests.console.any_order import refusal
+from tests.console.approval_account import AT, NEW, actions, approval_state, waiting
 
 ADA = "arn:aws:sts::000000000000:assumed-role/reviewer/ada"
 

@@ -1,13 +1,13 @@
 """What a person is shown before answering: the question, the numbers, what serves, and in what they differ."""
 
 import pytest
+
 from console.faults import Refused
 from console.reading.candidate import read
 from console.reading.question import standing
 from console.reading.revision import changes, flat
-
-from tests.console.approval_account import AT, LIVE, NEW, OLDER, approval_state, waiting
 from tests.console.any_order import refusal
+from tests.console.approval_account import AT, LIVE, NEW, OLDER, approval_state, waiting
 
 
 def test_the_question_comes_with_numbers_sources_and_what_serves() -> None:

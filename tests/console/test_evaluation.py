@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from console.reading.evaluation import Measured, Metric, Unreadable, parse
 
 FOUND = {

@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 import pytest
+
 from console.account import Project
 from console.faults import Refused
 from console.reading.executions import PAGE, read
 from console.reading.history import FAILED
-
 from tests.console.any_order import Stubs, project, refusal
 from tests.console.test_definition import MACHINE
 from tests.console.workflow_events import START, failed

@@ -4,7 +4,6 @@ import json
 from datetime import timedelta
 
 from console.reading.history import FAILED, RUNNING, STOPPED, SUCCEEDED, Job, ending, told
-
 from tests.console.workflow_events import START, History, failed, interleaved
 
 
