@@ -104,4 +104,6 @@ def assets() -> None:
     """Serve the console's own style and script to every page."""
     folder = Path(__file__).parent / "static"
     app.add_static_files("/static", folder, max_cache_age=0)
-    ui.add_head_html('<link rel="stylesheet" href="/static/console.css"><script src="/static/console.js"></script>', shared=True)
+    sheets = ("console.css", *sorted(sheet.name for sheet in folder.glob("*.css") if sheet.name != "console.css"))  # what others may override first
+    links = "".join(f'<link rel="stylesheet" href="/static/{sheet}">' for sheet in sheets)
+    ui.add_head_html(f'{links}<script src="/static/console.js"></script>', shared=True)

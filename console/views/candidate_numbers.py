@@ -100,7 +100,7 @@ def curve(found: Evaluation) -> None:
     told = f"The area under the curve is {figure(area.own.value)}; guessing has 0.5. " if area else ""
     paragraph(f"{told}Of the rows that are positive it finds {_found_at(found, 0.01):.1%} when 1 % of the others are taken for positive, "
               f"and {_found_at(found, 0.1):.1%} when 10 % are.", "quiet")
-    with tag("div", classes="chart", role="img", aria_label="ROC curve; the table below holds its points"):
+    with tag("div", classes="roc", role="img", aria_label="ROC curve; the table below holds its points"):
         ui.echart(_options(found), renderer="svg")
     with tag("details", data_key="roc"):
         tag("summary", "The curve as a table")
@@ -118,9 +118,11 @@ def _thinned(points: tuple[tuple[float, float], ...]) -> list[tuple[float, float
 
 
 def _options(found: Evaluation) -> dict[str, object]:
-    axis = {"type": "value", "min": 0, "max": 1, "interval": 0.2, "nameLocation": "middle", "nameGap": 32}
+    text, line = "var(--quiet)", {"lineStyle": {"color": "var(--line)"}}
+    axis = {"type": "value", "min": 0, "max": 1, "interval": 0.2, "nameLocation": "middle", "nameGap": 32, "splitLine": line, "axisLine": line,
+            "axisLabel": {"color": text}, "nameTextStyle": {"color": text}}
     return {
-        "animation": False, "grid": {"left": 56, "right": 16, "top": 16, "bottom": 56}, "tooltip": {"trigger": "axis"},
+        "animation": False, "grid": {"left": 56, "right": 16, "top": 16, "bottom": 56}, "textStyle": {"fontFamily": "inherit"},
         "xAxis": {**axis, "name": "False positive rate"}, "yAxis": {**axis, "name": "True positive rate", "nameGap": 40},
         "series": [
             {"type": "line", "name": "Candidate", "data": [list(point) for point in found.curve], "showSymbol": False, "step": "end",
