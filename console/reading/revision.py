@@ -79,7 +79,7 @@ def _uploaded(project: Project, data: dict[str, str]) -> datetime | None:
     if not data.get("VersionId"):
         return None
     head = where_there(lambda: project.client("s3").head_object(Bucket=data["BucketName"], Key=data["ObjectKey"], VersionId=data["VersionId"]))
-    return head["LastModified"] if head else None
+    return head.get("LastModified") if head else None
 
 
 def _given(project: Project, execution: str) -> dict[str, Any]:

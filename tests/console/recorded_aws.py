@@ -1,6 +1,6 @@
 """An AWS that answers as it was recorded: for states that a real account is in for moments only, or after months.
 
-It speaks JSON 1.1 and STS's query protocol, as far as the console's Project view asks; what it has no answer for it refuses by name.
+It speaks JSON, the query protocol and GET, as far as the console asks; what it has no answer for it refuses by name.
 """
 
 import json
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote, urlsplit
 
 ACCOUNT = "000000000000"
 IDENTITY = f"""<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
@@ -30,6 +30,7 @@ class RecordedAws:
 
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {}
+        self.contents: dict[str, bytes] = {}
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.url = ""
 
@@ -40,6 +41,13 @@ class RecordedAws:
             raise Fault("AccessDeniedException", f"User: reader is not authorized to perform: {operation}")
         found = self.answers[operation]
         return found(request) if isinstance(found, Callable) else found
+
+    def content(self, path: str) -> bytes:
+        """Return what lies at an address that is read with GET, S3's and Lambda's; raises Fault."""
+        self.asked.append(("GET", {"path": path}))
+        if path not in self.contents:
+            raise Fault("NoSuchKey", f"nothing lies at {path}", 404)
+        return self.contents[path]
 
     def requests(self, operation: str) -> list[dict[str, Any]]:
         """Return what was asked of an operation."""
@@ -57,13 +65,23 @@ def serving(aws: RecordedAws) -> Iterator[RecordedAws]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
             try:
-                if not operation and parse_qs(body.decode())["Action"] == ["GetCallerIdentity"]:
-                    aws.answer("GetCallerIdentity", {})
-                    self._reply(200, IDENTITY.encode(), "text/xml")
-                else:
+                if operation:
                     self._reply(200, json.dumps(aws.answer(operation, json.loads(body))).encode())
+                else:
+                    fields = {name: values[0] for name, values in parse_qs(body.decode()).items()}
+                    found = aws.answer(fields["Action"], fields)
+                    self._reply(200, (IDENTITY if fields["Action"] == "GetCallerIdentity" else found).encode(), "text/xml")
             except Fault as fault:
                 self._fault(fault, as_xml=not operation)
+
+        def do_GET(self) -> None:
+            try:
+                self._reply(200, aws.content(unquote(urlsplit(self.path).path)), "application/json")
+            except Fault as fault:
+                self._fault(fault, as_xml=True)
+
+        def do_HEAD(self) -> None:
+            self.do_GET()
 
         def _fault(self, fault: Fault, *, as_xml: bool) -> None:
             if as_xml:
@@ -77,7 +95,7 @@ def serving(aws: RecordedAws) -> Iterator[RecordedAws]:
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(b"" if self.command == "HEAD" else body)
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
