@@ -4,7 +4,9 @@ import json
 from typing import Any
 
 from tests.console.recorded_aws import ACCOUNT, Fault
-from tests.console.recorded_project import NOW, PREFIX, STAGES, RecordedProject, run_id
+from tests.console.recorded_project import NOW, PREFIX, STAGES, RecordedProject
+from tests.console.workflow_definition import definition
+from tests.console.workflow_events import START, training
 
 BUCKET = f"{PREFIX}-{ACCOUNT}"
 MACHINE = f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:{PREFIX}-workflow"
@@ -13,16 +15,11 @@ TO_APPROVAL = {name: STAGES[name] for name in ("Source", "Build", "Train", "Depl
 PROOF = """<DescribeStackResourceResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStackResourceResult><StackResourceDetail>
 <LogicalResourceId>Proof</LogicalResourceId><ResourceType>Custom::Proof</ResourceType><ResourceStatus>CREATE_COMPLETE</ResourceStatus>
 <LastUpdatedTimestamp>2026-11-18T14:00:00Z</LastUpdatedTimestamp></StackResourceDetail></DescribeStackResourceResult></DescribeStackResourceResponse>"""
+CAUSE = "AlgorithmError: the column total_day_minutes has no number in 3 of 3333 rows"
 METRICS = {"auc": (0.8999, 0.0288), "accuracy": (0.96, 0.0097), "accuracy_best_constant_classifier": (0.856, 0.0163), "precision": (0.9483, 0.0285),
            "recall": (0.7639, 0.0512), "f1": (0.8462, 0.0353), "false_positive_rate": (0.007, 0.004), "log_loss": (0.1671, 0.0266)}
 MORE = {"auc": (0.0095, 0.0141), "accuracy": (0.004, 0.0031), "precision": (0.0172, 0.021), "recall": (0.0139, 0.0163), "f1": (0.0154, 0.0127),
         "false_positive_rate": (-0.0023, 0.0023), "log_loss": (-0.0837, 0.0085)}
-STEPS = {  # state -> what it calls; the branch of the training after the one of the baseline
-    "CreateExperiment": "lambda:invoke", "PrepareData": "sagemaker:createProcessingJob.sync", "Baseline": "sagemaker:createProcessingJob.sync",
-    "Train": "sagemaker:createTrainingJob.sync", "SaveModel": "sagemaker:createModel", "Evaluate": "sagemaker:createProcessingJob.sync",
-    "QueryEvaluation": "lambda:invoke", "Golden": "sagemaker:createTransformJob.sync", "GoldenRecords": "lambda:invoke", "QueryTraining": "lambda:invoke"}
-JOBS = {"PrepareData": "ProcessingJobName", "Baseline": "ProcessingJobName", "Train": "TrainingJobName", "Evaluate": "ProcessingJobName"}
-KINDS = {"BaselineAndTrain": "Parallel", "Gate": "Choice"}
 
 
 def measured(found: dict[str, tuple[float, float]]) -> dict[str, Any]:
@@ -40,33 +37,6 @@ def evaluation() -> dict[str, Any]:
             "confusion_matrix": {"no": {"no": 425, "yes": 3}, "yes": {"no": 17, "yes": 55}},
             "receiver_operating_characteristic_curve": {"false_positive_rates": rates, "true_positive_rates": [rate ** 0.15 for rate in rates]}},
         "live_model": {"compared": True, "metrics": measured(live), "difference": measured(MORE)}}
-
-
-def chain(names: list[str]) -> dict[str, Any]:
-    """Return tasks that follow each other, each with the Fail state of its name."""
-    states: dict[str, Any] = {}
-    for name, after in zip(names, [*names[1:], ""], strict=True):
-        states[name] = {"Type": "Task", "Resource": f"arn:aws:states:::{STEPS[name]}", **({"Next": after} if after else {"End": True}),
-                        "Catch": [{"ErrorEquals": ["States.ALL"], "Next": f"{name}Failed"}]}
-        states[f"{name}Failed"] = {"Type": "Fail", "Error": f"{name}Failed"}
-    return {"StartAt": names[0], "States": states}
-
-
-def definition() -> dict[str, Any]:
-    """Return the workflow's state machine, without what its tasks are asked to do."""
-    names = list(STEPS)
-    training, after = chain(names[3:7]), chain(names[7:])
-    training["States"] |= after["States"] | {
-        "Gate": {"Type": "Choice", "Default": "GateFailed", "Choices": [
-            {"Variable": "$.Value", "NumericGreaterThanEqualsPath": "$.Threshold", "Next": "Golden"}]},
-        "GateFailed": {"Type": "Fail", "Error": "GateFailed"}}
-    training["States"]["QueryEvaluation"] = training["States"]["QueryEvaluation"] | {"Next": "Gate"}
-    training["States"]["QueryEvaluation"].pop("End")
-    whole = chain(names[:2])
-    whole["States"]["PrepareData"]["Next"] = "BaselineAndTrain"
-    whole["States"]["PrepareData"].pop("End")
-    whole["States"]["BaselineAndTrain"] = {"Type": "Parallel", "Branches": [chain(["Baseline"]), training], "End": True}
-    return whole
 
 
 class RecordedTraining(RecordedProject):
@@ -170,45 +140,6 @@ class RecordedTraining(RecordedProject):
     def _history(self, request: dict[str, Any]) -> dict[str, Any]:
         run = self._of(request)
         stop = (self.at or self.failed_at) if run is self.new else ""
-        events, order = [{"id": 1, "previousEventId": 0, "type": "ExecutionStarted", "timestamp": run["startTime"] + 60}], [*STEPS][:2]
-        order += ["BaselineAndTrain", *[*STEPS][2:7], "Gate", *[*STEPS][7:]]
-        last = {"": 1}
-        for name in order:
-            branch = "" if name in order[:3] else "baseline" if name == "Baseline" else "train"
-            self._enter(events, last, branch, name, run)
-            if name == stop:
-                break
-            if name != "BaselineAndTrain":
-                self._add(events, last, branch, f"{KINDS.get(name, 'Task')}StateExited", stateExited={"name": name, "output": '{"Done": true}'})
-        if stop and self.failed_at:
-            self._fail(events, last, stop)
-        elif not stop:
-            self._add(events, last, "", "ParallelStateExited", stateExited={"name": "BaselineAndTrain", "output": '{"ModelUri": "s3://model"}'})
-        return {"events": events}
-
-    def _enter(self, events: list[dict[str, Any]], last: dict[str, int], branch: str, name: str, run: dict[str, Any]) -> None:
-        given = json.dumps({"RunId": run["pipelineExecutionId"], "Prefix": f"s3://{BUCKET}/runs/{run['pipelineExecutionId']}"})
-        last.setdefault(branch, last[""])
-        self._add(events, last, branch, f"{KINDS.get(name, 'Task')}StateEntered", stateEntered={"name": name, "input": given})
-        if name in STEPS:
-            service, _, call = STEPS[name].partition(":")
-            job = f"{PREFIX}-{run['pipelineExecutionId'][:8]}-{name.lower()}-0a1b"
-            asked = {JOBS[name]: job} if name in JOBS else {"FunctionName": f"{PREFIX}-{name.lower()}"}
-            self._add(events, last, branch, "TaskScheduled", taskScheduled={
-                "resourceType": service, "resource": call, "region": "us-east-1", "parameters": json.dumps(asked)})
-
-    def _fail(self, events: list[dict[str, Any]], last: dict[str, int], name: str) -> None:
-        cause = "AlgorithmError: the column total_day_minutes has no number in 3 of 3333 rows"
-        self._add(events, last, "train", "TaskFailed", taskFailed={"resourceType": "sagemaker", "resource": "x", "error": "States.TaskFailed", "cause": cause})
-        self._add(events, last, "train", "TaskStateExited", stateExited={"name": name, "output": "{}"})
-        self._add(events, last, "train", "FailStateEntered", stateEntered={"name": f"{name}Failed", "input": "{}"})
-        self._add(events, last, "", "ExecutionFailed", executionFailed={"error": f"{name}Failed", "cause": cause})
-
-    @staticmethod
-    def _add(events: list[dict[str, Any]], last: dict[str, int], branch: str, kind: str, **details: dict[str, Any]) -> None:
-        events.append({"id": len(events) + 1, "previousEventId": last[branch], "type": kind, "timestamp": events[-1]["timestamp"] + 2.5,
-                       **{f"{name}EventDetails": values for name, values in details.items()}})
-        last[branch] = len(events)
-
-
-__all__ = ["BUCKET", "RecordedTraining", "run_id"]
+        given = {"RunId": run["pipelineExecutionId"], "Prefix": f"s3://{BUCKET}/runs/{run['pipelineExecutionId']}"}
+        events = training(f"{PREFIX}-{run['pipelineExecutionId'][:8]}", given, stop, CAUSE if stop and self.failed_at else "")
+        return {"events": [event | {"timestamp": (event["timestamp"] - START).total_seconds() + run["startTime"] + 60} for event in events]}

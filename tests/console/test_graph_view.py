@@ -35,7 +35,7 @@ def state(page: Page, name: str):
 def test_a_running_execution_is_followed_in_picture_and_words(page: Page, project: RecordedTraining, address: str) -> None:
     project.at = "Train"
     page.goto(f"{address}/{NAME}/graph")
-    expect(node(page, "PrepareData")).to_contain_text("✓ succeeded, 5.0 s")
+    expect(node(page, "PrepareData")).to_contain_text("✓ succeeded, 2.0 s")
     expect(node(page, "Train")).to_contain_text("◐ running")
     expect(node(page, "Evaluate")).to_contain_text("· to come")
     expect(page.locator(".graph .cluster", has_text="BaselineAndTrain").first).to_contain_text("running")

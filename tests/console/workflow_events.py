@@ -4,6 +4,11 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.console.workflow_definition import STEPS
+
+JOBS = {"createProcessingJob.sync": "ProcessingJobName", "createTrainingJob.sync": "TrainingJobName", "createTransformJob.sync": "TransformJobName",
+        "createModel": "ModelName", "invoke": "FunctionName"}
+KINDS = {"BaselineAndTrain": "Parallel", "Gate": "Choice"}
 START = datetime(2026, 11, 21, 20, 0, tzinfo=UTC)
 
 
@@ -31,7 +36,8 @@ class History:
 
     def ask(self, after: int, resource: str, **parameters: Any) -> int:
         """Schedule a task."""
-        return self.add("TaskScheduled", after, "taskScheduled", resourceType="sagemaker", resource=resource, region="us-east-1",
+        service = "lambda" if resource == "invoke" else "sagemaker"
+        return self.add("TaskScheduled", after, "taskScheduled", resourceType=service, resource=resource, region="us-east-1",
                         parameters=json.dumps(parameters))
 
     def fail(self, after: int, error: str, cause: str) -> int:
@@ -66,4 +72,28 @@ def failed() -> list[dict[str, Any]]:
     history.enter("Fail", "TrainFailed", train)
     history.add("TaskStateAborted", baseline)
     history.add("ExecutionFailed", both, "executionFailed", error="TrainFailed", cause="the data has no column churn")
+    return history.events
+
+
+def training(jobs: str, given: dict[str, Any], stop: str = "", cause: str = "") -> list[dict[str, Any]]:
+    """Return the history of a whole training; with ``stop`` it is in that state, or has failed there where there is a cause."""
+    history, names = History(), list(STEPS)
+    last = {"": 0}
+    for name in [*names[:2], "BaselineAndTrain", *names[2:7], "Gate", *names[7:]]:
+        branch = "" if name in (*names[:2], "BaselineAndTrain") else "baseline" if name == "Baseline" else "train"
+        kind = KINDS.get(name, "Task")
+        last[branch] = history.enter(kind, name, last.get(branch, last[""]), **given)
+        if name in STEPS:
+            resource = STEPS[name].rpartition(":")[2]
+            last[branch] = history.ask(last[branch], resource, **{JOBS[resource]: f"{jobs}-{name.lower()}-0a1b"})
+        if name == stop:
+            break
+        if kind != "Parallel":
+            last[branch] = history.leave(kind, name, last[branch], Done=True)
+    if cause:
+        last["train"] = history.leave("Task", stop, history.fail(last["train"], "States.TaskFailed", cause))
+        history.enter("Fail", f"{stop}Failed", last["train"])
+        history.add("ExecutionFailed", last[""], "executionFailed", error=f"{stop}Failed", cause=cause)
+    elif not stop:
+        history.leave("Parallel", "BaselineAndTrain", last[""], ModelUri="s3://model")
     return history.events
