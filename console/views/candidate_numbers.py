@@ -1,5 +1,6 @@
 """The candidate's numbers: metrics with intervals beside the live model's, confusion matrix, ROC, golden records."""
 
+import math
 from functools import partial
 
 from nicegui import ui
@@ -10,13 +11,12 @@ from console.parts.markup import heading, paragraph, tag
 from console.parts.table import Cell, Column, table
 from console.parts.times import moment
 from console.reading.candidate import Golden
-from console.reading.evaluation import Evaluation, Metric
+from console.reading.evaluation import Evaluation, Measured, Metric
 from console.reading.revision import Revision
 
 FIRST = ("auc", "accuracy", "precision", "recall", "f1", "weighted_precision", "weighted_recall", "weighted_f1", "r2", "rmse", "mae", "log_loss")
-COLUMNS = (Column("Metric"), Column("Candidate", number=True), Column("95 % interval", number=True))
-LIVE_COLUMNS = (*COLUMNS, Column("Live model", number=True), Column("Its 95 % interval", number=True),
-                Column("Difference", number=True), Column("Its 95 % interval", number=True), Column("Verdict"))
+COLUMNS = (Column("Metric"), Column("Candidate", number=True))
+LIVE_COLUMNS = (*COLUMNS, Column("Live model", number=True), Column("Difference", number=True), Column("Verdict"))
 VERDICTS = {"better": "good", "worse": "bad", "no certain difference": "idle"}
 ROC_ROWS = 10
 
@@ -53,13 +53,13 @@ def _compared(found: Evaluation, new: Revision, live: Revision | None) -> None:
     rows = f"{found.rows:,} rows" if found.rows is not None else "rows"
     if found.compared:
         paragraph(f"Candidate and live model were measured on the same {rows} that training has not seen. "
-                  "A difference within its interval of zero may be chance.", "quiet")
+                  "Below each number is its 95 % interval; a difference whose interval holds 0 may be chance.", "quiet")
         if live and new.compared_with and live.run not in (new.compared_with, new.run):
             with tag("p", classes="headline"):
                 badge("Compared with another run", "warn")
                 tag("span", f"The numbers are against run {new.compared_with[:8]}, which was live when this run was built; now run {live.run[:8]} serves.")
     else:
-        paragraph(f"Measured on {rows} that training has not seen. "
+        paragraph(f"Measured on {rows} that training has not seen; below each number is its 95 % interval. "
                   + (f"There is no comparison: {found.why_not}." if found.why_not else "There was no live model to compare with."), "quiet")
 
 
@@ -68,13 +68,21 @@ def _table(caption: str, found: list[Metric], compared: bool) -> None:
 
 
 def _row(metric: Metric, compared: bool) -> list[Cell]:
-    own: list[Cell] = [plain(metric.name), figure(metric.own.value), interval(metric.own.interval(metric.bounds))]
+    own: list[Cell] = [plain(metric.name), partial(_estimate, metric.own, metric.bounds)]
     if not compared:
         return own
-    live, more = metric.live, metric.difference
-    return [*own, figure(live.value) if live else "undefined", interval(live.interval(metric.bounds)) if live else "undefined",
-            figure(more.value, "+") if more else "undefined", interval(more.interval()) if more else "undefined",
-            partial(badge, metric.verdict, VERDICTS[metric.verdict]) if metric.verdict else "none"]
+    verdict: Cell = partial(badge, metric.verdict, VERDICTS[metric.verdict]) if metric.verdict else "none"
+    return [*own, partial(_estimate, metric.live, metric.bounds), partial(_estimate, metric.difference, sign="+"), verdict]
+
+
+def _estimate(found: Measured | None, bounds: tuple[float, float] = (-math.inf, math.inf), sign: str = "") -> None:
+    """Draw a number over the interval in which it lies."""
+    if found is None:
+        tag("span", "undefined")
+        return
+    with tag("span", classes="stack"):
+        tag("span", figure(found.value, sign))
+        tag("span", interval(found.interval(bounds)), "quiet")
 
 
 def confusion(found: Evaluation) -> None:
