@@ -13,6 +13,7 @@ from console.faults import Refused, gone
 from console.reading.definition import Branch, parse
 from console.reading.history import Told, ending, told
 from console.reading.missing import where_there
+from console.reading.revision import execution_arn
 from console.reading.together import together
 
 PAGE = 20
@@ -100,7 +101,7 @@ def named(project: Project, asked: str) -> str:
     found = project.client("codepipeline").list_action_executions(pipelineName=project.pipeline, filter={"pipelineExecutionId": asked})
     for action in found["actionExecutionDetails"]:  # newest first
         if (action["stageName"], action["actionName"]) == ("Train", "Run"):
-            return str(action.get("output", {}).get("executionResult", {}).get("externalExecutionId", "")).rpartition(":")[2]
+            return execution_arn(project, action).rpartition(":")[2]
     return ""
 
 

@@ -48,7 +48,7 @@ def made_of(project: Project, run: str) -> Revision:
     """Return what a run is made of, as far as it has come."""
     actions, config = together(partial(_actions, project, run), partial(_config, project, run))
     outputs = {name: action.get("output", {}).get("outputVariables", {}) for name, action in actions.items()}
-    data, execution = outputs.get("Data", {}), outputs.get("Run", {}).get("ExecutionArn", "")
+    data, execution = outputs.get("Data", {}), execution_arn(project, actions["Run"]) if "Run" in actions else ""
     uploaded, given = together(partial(_uploaded, project, data), partial(_given, project, execution))
     learned = {tag["Key"]: tag["Value"] for tag in given.pop("Tags", [])}.get("data-version")
     code, image = outputs.get("Code", {}), outputs.get("Build", {}).get("MODEL_IMAGE_URI", "")
@@ -63,6 +63,12 @@ def _actions(project: Project, run: str) -> dict[str, dict[str, Any]]:
     found = where_there(lambda: project.client("codepipeline").list_action_executions(
         pipelineName=project.pipeline, filter={"pipelineExecutionId": run})["actionExecutionDetails"]) or []
     return {action["actionName"] if action["stageName"] != "DeployPrd" else f"DeployPrd/{action['actionName']}": action for action in found[::-1]}
+
+
+def execution_arn(project: Project, action: dict[str, Any]) -> str:
+    """Return the workflow's execution that an execution of the action Run is: CodePipeline names it so, after pipeline.yml's prefix."""
+    name = f"{action['pipelineExecutionId'][:8]}-{action['actionExecutionId']}"
+    return f"{project.workflow_arn.replace(':stateMachine:', ':execution:')}:{name}"
 
 
 def _config(project: Project, run: str) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from tests.console.any_order import Stubs, project, refusal
 
 NEW, LIVE, OLDER = "605b6ebc-c291-4bcb-95b3-e1ffd2b4b12b", "d2964f1f-ca44-418b-940d-08226aaccfe2", "54147b63-2524-4788-96f9-e865b185a83c"
 AT = datetime(2026, 11, 21, 20, 0, tzinfo=UTC)
-EXECUTION = "arn:aws:states:us-east-1:000000000000:execution:demo-churn-p-abc123def456-workflow:"
 ENVIRONMENT = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 EVALUATION = {
     "dataset": {"item_count": 500, "target": "churn"},
@@ -53,7 +52,7 @@ def actions(run: str, message: str, data: str, **approval: Any) -> dict[str, Any
     waits = action("DeployDev", "Approval") | {
         "status": "InProgress", "input": {"configuration": {"CustomData": "Shall this model be put into production?"}}} | approval
     return {"actionExecutionDetails": [
-        waits, action("Train", "Run", ExecutionArn=EXECUTION + data), action("Build", "Build", RUN_ID=run[:8], MODEL_IMAGE_URI="model@sha256:1"),
+        waits, action("Train", "Run") | {"actionExecutionId": data}, action("Build", "Build", RUN_ID=run[:8], MODEL_IMAGE_URI="model@sha256:1"),
         action("Source", "Data", BucketName="demo", ObjectKey="data-source.zip", VersionId=data),
         action("Source", "Code", CommitId=f"{message[:4].lower()}0123456789", CommitMessage=message)]}
 
@@ -69,8 +68,9 @@ def waiting(name: str, **files: bytes | None) -> tuple[Stubs, Project]:
 
     def described(asked: dict[str, Any]) -> dict[str, Any]:
         given = {"MetricName": "auc", "Threshold": 0.85, "Comparison": "at least", "LiveModelUri": f"s3://demo/runs/{LIVE}/model/model.tar.gz",
-                 "Tags": [{"Key": "data-version", "Value": asked["executionArn"].rpartition(":")[2]}]}
-        return {"executionArn": EXECUTION, "stateMachineArn": EXECUTION, "status": "SUCCEEDED", "startDate": AT, "input": json.dumps(given)}
+                 "Tags": [{"Key": "data-version", "Value": asked["executionArn"].rpartition(":")[2][9:]}]}
+        arn = asked["executionArn"]
+        return {"executionArn": arn, "stateMachineArn": arn, "status": "SUCCEEDED", "startDate": AT, "input": json.dumps(given)}
 
     for service, operation, answer in (
             ("codepipeline", "GetPipelineState", approval_state()),

@@ -65,16 +65,12 @@ class RecordedTraining(RecordedProject):
         self.contents[f"/{BUCKET}/runs/{run['pipelineExecutionId']}/{name}"] = text.encode()
 
     def _made_of(self, run: dict[str, Any]) -> None:
-        number, name = run["pipelineExecutionId"][:8], run["pipelineExecutionId"]
-        execution = f"{EXECUTION}:{number}-{name}"
         outputs = {
             "Code": {"CommitId": run["sourceRevisions"][0]["revisionId"], "CommitMessage": run["sourceRevisions"][0]["revisionSummary"]},
             "Data": {"BucketName": BUCKET, "ObjectKey": "data-source.zip", "VersionId": run["sourceRevisions"][1]["revisionId"]},
-            "Build": {"MODEL_IMAGE_URI": f"model@sha256:{'a' * 64}"}, "Run": {"ExecutionArn": execution}}
-        for action in self.actions[name]:
+            "Build": {"MODEL_IMAGE_URI": f"model@sha256:{'a' * 64}"}}
+        for action in self.actions[run["pipelineExecutionId"]]:
             action["output"]["outputVariables"] = outputs.get(action["actionName"], {})
-            if action["actionName"] == "Run":
-                action["output"]["executionResult"]["externalExecutionId"] = execution
             if action["actionName"] == "Approval":
                 action["input"] = {"configuration": {"CustomData": "Shall this model be put into production?"}}
         leaves = {"max_leaf_nodes": 8} if run is self.new else {}
@@ -114,7 +110,7 @@ class RecordedTraining(RecordedProject):
         return {"executions": [self._listed(run) for run in self.runs[start:start + count]], **more}
 
     def _listed(self, run: dict[str, Any]) -> dict[str, Any]:
-        name = f"{run['pipelineExecutionId'][:8]}-{run['pipelineExecutionId']}"
+        name = f"{run['pipelineExecutionId'][:8]}-Train-Run-5"
         status = "SUCCEEDED" if run is not self.new else "FAILED" if self.failed_at else "RUNNING" if self.at else "SUCCEEDED"
         ended = {} if status == "RUNNING" else {"stopDate": run["startTime"] + 95}
         return {"executionArn": f"{EXECUTION}:{name}", "stateMachineArn": MACHINE, "name": name, "status": status,

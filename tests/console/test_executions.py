@@ -90,3 +90,15 @@ def test_before_the_first_run_there_is_a_definition_or_nothing() -> None:
         stubs.answer("stepfunctions", operation, refusal("StateMachineDoesNotExist"))
     found = read(churn, "", "")
     assert (found.listed.lines, found.machine) == ((), None)
+
+
+def test_a_run_of_the_pipeline_leads_to_its_newest_execution_or_waits_for_one() -> None:
+    stubs, churn = account("by-run")
+    run = "00000000-1111-4222-8333-444444444444"
+    train = {"pipelineExecutionId": run, "stageName": "Train", "actionName": "Run"}
+    stubs.answer("codepipeline", "ListActionExecutions", {"actionExecutionDetails": [train | {"actionExecutionId": "x"}, train | {"actionExecutionId": "w"}]})
+    found = read(churn, run, "")
+    assert found.execution is not None and (found.execution.line.name, found.run) == ("00000000-x", "")
+    stubs.answer("codepipeline", "ListActionExecutions", {"actionExecutionDetails": [train | {"actionName": "Functions", "actionExecutionId": "f"}]})
+    found = read(churn, run, "")
+    assert (found.execution, found.run) == (None, run) and found.machine is not None
