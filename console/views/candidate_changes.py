@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import partial
 
-from console.parts.badges import badge
 from console.parts.markup import heading, paragraph, tag
 from console.parts.table import Cell, Column, table
 from console.parts.times import moment
@@ -31,7 +30,8 @@ def _row(name: str, new: Revision, live: Revision | None) -> list[Cell]:
     key, draw = DRAWN[name]
     shown: list[Cell] = [name, partial(draw, new)]
     if live:
-        shown += [partial(draw, live), partial(badge, "new", "busy") if key(new) != key(live) else partial(badge, "the same", "idle")]
+        differs = key(new) != key(live)
+        shown += [partial(draw, live), partial(tag, "span", "new" if differs else "the same", "strong" if differs else "quiet")]
     return shown
 
 

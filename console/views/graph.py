@@ -22,7 +22,7 @@ TITLE = "Training graph"
 SECONDS = 2.0
 STATUSES = {"RUNNING": ("Running", "busy"), "SUCCEEDED": ("Succeeded", "good"), "FAILED": ("Failed", "bad"), "ABORTED": ("Aborted", "warn"),
             "TIMED_OUT": ("Timed out", "bad"), "PENDING_REDRIVE": ("Waits to go on", "busy")}
-STATES = (Column("State"), Column("Kind"), Column("How far"), Column("Entered"), Column("Took", number=True), Column("Tries", number=True))
+STATES = (Column("State"), Column("How far"), Column("Entered"), Column("Took", number=True))
 EXECUTIONS = (Column("Execution"), Column("State"), Column("Started"), Column("Took", number=True))
 
 
@@ -41,7 +41,9 @@ def draw(page: Page, state: State) -> None:
     if machine is not None:
         told = found.told if found else ()
         over = found is not None and found.line.status != "RUNNING"
-        page.part("graph", (machine, told, over), partial(_graph, page.place, found.line.name if found else ""))
+        name = found.line.name if found else ""
+        page.part("graph", (machine, told, over), partial(_graph, page.place, name))
+        page.part("states", (machine, told, over), partial(_states, page.place, name))
     if found is not None and page.place.get("state"):
         page.part("state", (found, page.place.get("state")), partial(state_detail, page.place))
     if state.listed.lines or not state.newest:
@@ -87,28 +89,34 @@ def _took(line: Line) -> None:
 
 def _graph(place: Place, name: str, value: tuple[Branch, tuple[Told, ...], bool]) -> None:
     machine, found, over = value
+    with tag("div", classes="graph", role="img", aria_label="The state machine; the table of states says the same"):
+        shown = ui.mermaid(picture(machine, {state.name: state for state in found}, over), CONFIG)
+        if name:
+            shown.on_node_click(lambda event: ui.navigate.to(_address(place, name, step_of(machine, event.node_id))))
+
+
+def _states(place: Place, name: str, value: tuple[Branch, tuple[Told, ...], bool]) -> None:
+    machine, found, over = value
     told = {state.name: state for state in found}
-    with tag("div", classes="graph-and-states"):
-        with tag("div", classes="graph", role="img", aria_label="The state machine; the table of states says the same"):
-            shown = ui.mermaid(picture(machine, told, over), CONFIG)
-            if name:
-                shown.on_node_click(lambda event: ui.navigate.to(_address(place, name, step_of(machine, event.node_id))))
-        with tag("div", classes="states"):
-            heading(3, "States", "unseen")
-            table("States of the workflow in the order of a run", STATES, [
-                _row(place, name, step, told.get(step.name), over) for step in machine.all() if step.kind != "Fail" or step.name in told],
-                marked=-1)
+    steps = [step for step in machine.all() if step.kind != "Fail" or step.name in told]
+    heading(3, "States", "unseen")
+    table("States of the workflow in the order of a run", STATES, [_row(place, name, step, told.get(step.name), over) for step in steps],
+          marked=next((index for index, step in enumerate(steps) if step.name == place.get("state")), -1))
 
 
 def _address(place: Place, name: str, state: str) -> str:
-    return place.link(run=name, state=state, older=place.get("older")) + "#state"
+    return place.link(run=name, state=state, older=place.get("older"))
 
 
 def _row(place: Place, name: str, step: Step, told: Told | None, over: bool) -> list[Cell]:
-    return [
-        partial(link, step.name, _address(place, name, step.name)) if told else step.name, step.task or step.kind,
-        partial(badge, word(told, over), kind(told)), partial(moment, told.entered) if told else "",
-        partial(_state_took, told) if told else "", str(told.tries) if told and told.tries else ""]
+    return [partial(_state, step, _address(place, name, step.name) if told else ""), partial(badge, word(told, over), kind(told)),
+            partial(moment, told.entered) if told else "", partial(_state_took, told) if told else ""]
+
+
+def _state(step: Step, address: str) -> None:
+    with tag("span", classes="stack"):
+        link(step.name, address) if address else tag("span", step.name)
+        tag("span", step.task or step.kind, "quiet")
 
 
 def _state_took(told: Told) -> None:

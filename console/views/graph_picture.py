@@ -32,8 +32,8 @@ def picture(machine: Branch, told: dict[str, Told], over: bool) -> str:
 
 
 def step_of(machine: Branch, node: str) -> str:
-    """Return the name of the step that a node of the picture stands for; blank for none."""
-    return next((step.name for number, step in enumerate(machine.all()) if f"s{number}" == node), "")
+    """Return the name of the step that a node of the picture stands for, such as flowchart-s3; blank for none."""
+    return next((step.name for number, step in enumerate(machine.all()) if f"s{number}" == node.rpartition("-")[2]), "")
 
 
 def _shown(machine: Branch, told: dict[str, Told]) -> Iterator[str]:
@@ -58,12 +58,9 @@ def _step(step: Step, ids: dict[str, str], shown: set[str], told: dict[str, Told
     text = _label(step.name, state, over)
     if step.branches:
         yield f'subgraph {node}["{text}"]'
-        for number, branch in enumerate(step.branches):
-            yield f'subgraph {node}b{number}[" "]'
+        for branch in step.branches:  # with no frame of its own each: mermaid would put one below the other
             yield from _branch(branch, ids, shown, told, over)
-            yield "end"
         yield "end"
-        yield from (f"class {node}b{number} branch" for number in range(len(step.branches)))
     else:
         opening, closing = SHAPES.get(step.kind, ("[", "]"))
         yield f'{node}{opening}"{text}"{closing}'

@@ -17,9 +17,11 @@ def state_detail(place: Place, value: tuple[Execution, str]) -> None:
     """Draw a state that was entered, or say that it was not."""
     found, name = value
     told, over = found.of(name), found.line.status != "RUNNING"
-    with tag("div", classes="headline", id="state"):
+    with tag("div", classes="headline"):
         heading(2, f"State {name}")
         badge(word(told, over), kind(told))
+        if told and told.tries > 1:
+            tag("span", f"{told.tries} tries", "quiet")
     if told is None:
         paragraph("This execution has not entered the state." if any(step.name == name for step in found.machine.all())
                   else "The workflow of this execution has no such state.")
@@ -42,7 +44,8 @@ def _logs(place: Place, run: str, told: Told) -> None:
         return
     with tag("div", classes="buttons"):
         for job in told.jobs:
-            link(f"Log of {job.name}", place.link("logs", run, group=job.group, stream=job.streams), "button")
+            short = job.name.rpartition(f"-{run[:8]}-")[2]
+            link(f"Log of {short}", place.link("logs", run, group=job.group, stream=job.streams), "button", title=job.name)
 
 
 def shown(text: str) -> str:

@@ -30,11 +30,11 @@ def test_what_would_change_is_shown_with_intervals_and_verdicts(page: Page, proj
     page.goto(f"{address}/{NAME}/approval")
     expect(page.get_by_text("Shall this model be put into production?")).to_be_visible()
     expect(page.get_by_text("auc is 0.8999, model/config.yml asks for at least 0.85.")).to_be_visible()
-    for text in ("0.8999", "0.842 to 0.957", "0.8904", "+0.0095", "-0.019 to 0.038", "no certain difference"):
+    for text in ("0.8999", "0.842 to 0.958", "0.8904", "+0.0095", "-0.019 to 0.038", "no certain difference"):
         expect(row(page, "auc")).to_contain_text(text)
     expect(row(page, "log loss")).to_contain_text("better")
     expect(row(page, "Actual yes")).to_contain_text("55 (76.4%)")
-    expect(page.locator(".roc svg path").first).to_be_visible()
+    expect(page.locator(".roc svg path[stroke=\"var(--accent)\"]")).to_be_visible()
     expect(page.get_by_text("predicts 20 golden records as training did")).to_be_visible()
     expect(row(page, "Data")).to_contain_text("new")
     expect(row(page, "Model image")).to_contain_text("the same")
@@ -56,7 +56,7 @@ def test_nobody_answers_before_the_numbers_are_there_and_the_answer_is_given_onc
     hold.set()
     page.get_by_role("button", name="Approve").click()
     question = page.get_by_role("dialog")
-    expect(question).to_contain_text("Its auc is 0.8999 (0.842 to 0.957); the live model's is 0.8904 on the same rows: no certain difference.")
+    expect(question).to_contain_text("Its auc is 0.8999 (0.842 to 0.958); the live model's is 0.8904 on the same rows: no certain difference.")
     screenshots(page, "approval-question")
     question.get_by_label("Comment, kept with the run").fill("as good, with smaller trees")
     question.get_by_role("button", name="Approve").dblclick()
