@@ -68,8 +68,9 @@ def _told(place: Place, value: tuple[Line, str, str, str]) -> None:
     with tag("div", classes="headline"):
         heading(2, f"Execution {line.run}")
         badge(*STATUSES.get(line.status, (line.status, "idle")))
-        tag("span", "started", "quiet")
+        tag("span", "started" if line.ended else "running since", "quiet")
         moment(line.started, "quiet")
+        tag("span", "took" if line.ended else "for", "quiet")
         _took(line)
     if error:
         paragraph(f"{error}: {cause}" if cause else error, "fault")

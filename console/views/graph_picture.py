@@ -57,7 +57,7 @@ def _step(step: Step, ids: dict[str, str], shown: set[str], told: dict[str, Told
     node, state = ids[step.name], told.get(step.name)
     text = _label(step.name, state, over)
     if step.branches:
-        yield f'subgraph {node}["{text}"]'
+        yield from (f'subgraph {node}["{text}"]', "direction TB")
         for branch in step.branches:  # with no frame of its own each: mermaid would put one below the other
             yield from _branch(branch, ids, shown, told, over)
         yield "end"

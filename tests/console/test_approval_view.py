@@ -34,7 +34,7 @@ def test_what_would_change_is_shown_with_intervals_and_verdicts(page: Page, proj
         expect(row(page, "auc")).to_contain_text(text)
     expect(row(page, "log loss")).to_contain_text("better")
     expect(row(page, "Actual yes")).to_contain_text("55 (76.4%)")
-    expect(page.locator(".roc svg path[stroke=\"var(--accent)\"]")).to_be_visible()
+    expect(page.locator('.roc svg path[stroke="var(--accent)"]')).to_be_visible()
     expect(page.get_by_text("predicts 20 golden records as training did")).to_be_visible()
     expect(row(page, "Data")).to_contain_text("new")
     expect(row(page, "Model image")).to_contain_text("the same")
