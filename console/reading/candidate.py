@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from console.account import Project
@@ -15,6 +15,7 @@ from console.reading.revision import Revision, made_of, revision, stored
 from console.reading.together import together
 
 MOST_ROWS = 100  # of golden records
+KEPT = 64  # runs that are read once
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,11 @@ def read(project: Project, run: str = "") -> State:
     """Return where the pipeline stands, and what a run would change: the named one, else the one that waits for an answer."""
     now, serving = together(partial(standing, project), partial(live_run, project))
     live = revision(project, serving) if serving else None
-    if now.question and run in ("", now.question.run):
-        return State(project, now, candidate(project, now.question), revision(project, now.question.run), live)
-    if not run:
+    shown = run or (now.question.run if now.question else "")
+    if not shown:
         return State(project, now, live=live)
-    new = made_of(project, run)
-    if not new.commit and not new.data:
-        raise Refused(f"The pipeline has no run {run[:8]} with a source: it does not exist, or its history has ended. Choose another one.")
-    return State(project, now, numbers(project, run), new, live)
+    found, new = candidate(project, shown)
+    return State(project, now, found, new, live)
 
 
 def live_run(project: Project) -> str:
@@ -80,10 +78,21 @@ def live_run(project: Project) -> str:
     return str(environment.get("Variables", {}).get("MODEL_RUN", ""))
 
 
-@lru_cache(maxsize=16)  # the token stands for the try whose files these are
-def candidate(project: Project, question: Question) -> Candidate:
-    """Return the numbers of the run that a question is about."""
-    return numbers(project, question.run)
+_final: dict[tuple[Project, str], tuple[Candidate, Revision]] = {}  # what has come as far as dev's endpoint does not change any more
+
+
+def candidate(project: Project, run: str) -> tuple[Candidate, Revision]:
+    """Return a run's numbers and what it is made of, as far as it has come."""
+    if kept := _final.get((project, run)):
+        return kept
+    found = numbers(project, run), made_of(project, run)
+    if not found[1].commit and not found[1].data:
+        raise Refused(f"The pipeline has no run {run[:8]} with a source: it does not exist, or its history has ended. Choose another one.")
+    if found[0].evaluation and found[0].golden.passed:
+        while len(_final) >= KEPT:
+            _final.pop(next(iter(_final)), None)
+        _final[project, run] = found
+    return found
 
 
 def numbers(project: Project, run: str) -> Candidate:

@@ -38,9 +38,9 @@ class Revision:
         return rest.split("/")[0] if found and rest.endswith("/model/model.tar.gz") else ""
 
 
-@lru_cache(maxsize=64)  # what has come as far as a question does not change any more
+@lru_cache(maxsize=64)
 def revision(project: Project, run: str) -> Revision:
-    """Return what a run is made of that waits for an answer, or serves."""
+    """Return what a run is made of that serves, and so does not change any more."""
     return made_of(project, run)
 
 

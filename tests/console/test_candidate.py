@@ -41,13 +41,24 @@ def test_what_does_not_change_is_read_once() -> None:
     assert {name for name, _ in stubs.calls[asked:]} == {"GetPipelineState", "GetFunctionConfiguration"}
 
 
-def test_a_question_that_is_asked_anew_is_read_anew() -> None:
-    stubs, project = waiting("anew")
-    read(project)
+def test_numbers_that_are_not_all_there_are_read_again() -> None:
+    stubs, project = waiting("partly")
+    stubs.answer("cloudformation", "DescribeStackResource", refusal("ValidationError", "Stack 'x' does not exist"))
+    found = read(project).candidate
+    assert found is not None and (found.golden.passed, found.golden.status) == (False, "")
     asked = len(stubs.named("GetObject"))
-    stubs.answer("codepipeline", "GetPipelineState", approval_state(token="token-2"))
     read(project)
-    assert len(stubs.named("GetObject")) == asked + 2
+    assert len(stubs.named("GetObject")) > asked
+
+
+def test_a_run_that_does_not_wait_is_shown_without_a_question_and_an_unknown_one_is_refused() -> None:
+    stubs, project = waiting("named")
+    found = read(project, LIVE)
+    assert found.new is not None and (found.new.run, found.question) == (LIVE, None)
+    assert read(project, NEW).question == found.standing.question
+    stubs.answer("codepipeline", "ListActionExecutions", refusal("PipelineExecutionNotFoundException"))
+    with pytest.raises(Refused, match="The pipeline has no run 54147b63 with a source"):
+        read(project, OLDER)
 
 
 def test_a_job_without_metrics_is_one_sentence() -> None:
