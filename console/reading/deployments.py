@@ -17,7 +17,7 @@ AT_ONCE = 25  # that one call describes
 SETTLED = timedelta(minutes=1)  # by then what a hook has logged can be read
 GOING_BACK = "scripts/rollback.sh goes back to a former run"
 EVENTS = {"BeforeAllowTraffic": "pre-traffic", "AllowTraffic": "", "AfterAllowTraffic": "post-traffic"}  # and the function that is asked
-_ended: dict[str, "Deployment"] = {}  # what has ended changes no more
+_ended: dict[tuple[str, str], "Deployment"] = {}  # what has ended changes no more
 _lock = threading.Lock()
 
 
@@ -73,9 +73,10 @@ def deployments(project: Project, most: int) -> tuple[Deployment, ...]:
 
 
 def _deployment(project: Project, info: dict[str, Any]) -> Deployment:
+    key = project.bucket, info["deploymentId"]
     with _lock:
-        if info["deploymentId"] in _ended:
-            return _ended[info["deploymentId"]]
+        if key in _ended:
+            return _ended[key]
     found = Deployment(
         info["deploymentId"], _kind(info), info["status"], info["createTime"], info.get("completeTime"),
         info.get("errorInformation", {}).get("message", ""), info.get("deploymentConfigName", "").removeprefix("CodeDeployDefault."))
@@ -87,7 +88,7 @@ def _deployment(project: Project, info: dict[str, Any]) -> Deployment:
                         weight=100 * moved.get("targetVersionWeight", 0.0), steps=_with_reasons(project, found, steps))
     if found.ended and datetime.now(UTC) - found.ended > SETTLED:
         with _lock:
-            _ended[found.id] = found
+            _ended[key] = found
     return found
 
 

@@ -24,8 +24,8 @@ OUTBOX = "local-outbox"
 MOST = 25  # mails of a page
 BATCH = 25  # mails that are read at once, until a page is full
 FARTHEST = 200  # mails that are read for one page: others' are left out
-STRETCHES = (timedelta(minutes=10), timedelta(hours=2), timedelta(days=1), timedelta(days=14), timedelta(days=400), timedelta(days=36500))
-KEY = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}\.eml")
+STRETCHES = (timedelta(minutes=10), timedelta(hours=2), timedelta(days=1), timedelta(days=14), timedelta(days=400), timedelta(days=18000))
+KEY = re.compile(r"2\d{7}T\d{6}-[0-9a-f]{8}\.eml")
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,7 @@ def outbox(project: Project, before: str) -> Outbox:
 
 def mail(project: Project, key: str) -> Mail:
     """Return one mail; raises Refused where there is none."""
-    if not KEY.fullmatch(key):
-        raise Refused(f"{key} names no mail. The list has those that there are.")
+    _time_of(key)
     try:
         return _read(project.client("s3"), key)
     except ClientError as error:
@@ -95,7 +94,7 @@ def _newest_first(s3: Any, before: str) -> Iterator[str]:
     upper = before or "~"
     start = _time_of(before) if before else datetime.now(UTC)
     for stretch in STRETCHES:
-        lower = f"{max(start - stretch, datetime.min.replace(tzinfo=UTC, year=1970)):%Y%m%dT%H%M%S}"
+        lower = f"{start - stretch:%Y%m%dT%H%M%S}"
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=OUTBOX, StartAfter=lower)
         keys = _below(pages, upper)
         yield from reversed(keys)
@@ -114,8 +113,9 @@ def _below(pages: Any, upper: str) -> list[str]:
 
 
 def _time_of(key: str) -> datetime:
+    """Return the time that a key begins with; raises Refused for what names no mail."""
     try:
-        return datetime.strptime(key[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+        return datetime.strptime(key[:15] if KEY.fullmatch(key) else "", "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
     except ValueError as error:
         raise Refused(f"{key} names no mail. The list has those that there are.") from error
 
