@@ -65,7 +65,7 @@ class Looks:
     """A page of looks, the newest first, and what leads to the older ones; nothing is watched where ``watched`` is false."""
 
     page: tuple[Look, ...]
-    older: str
+    older: str = ""
     watched: bool = True
 
 

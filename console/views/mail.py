@@ -1,28 +1,90 @@
-"""The view Mail."""
+"""The mails that the local AWS leaves in a bucket; on AWS they go to inboxes."""
 
+import re
 from dataclasses import dataclass
 
 from console.account import Project
 from console.live import Page
-from console.parts.markup import paragraph
+from console.parts.markup import heading, link, paragraph, tag
+from console.parts.times import moment
 from console.place import Place
+from console.reading.mails import OUTBOX, Mail, Outbox, mail, outbox
 
 TITLE = "Mail"
-SECONDS = 3.0
+SECONDS = 5.0
+ADDRESS = re.compile(r"(https?://[^\s<>\"]+[^\s<>\".,;:!?)])")
 
 
 @dataclass(frozen=True)
 class State:
-    """What the view shows."""
+    """A page of mails, and the one that is read."""
 
-    prefix: str
+    is_local: bool
+    outbox: Outbox
+    chosen: Mail | None
 
 
 def read(project: Project, place: Place) -> State:
-    """Return what the view shows."""
-    return State(project.prefix)
+    """Return the project's mails before the one that the address names as the last of a page, and the one that it opens."""
+    found = outbox(project, place.get("before"))
+    chosen = mail(project, place.run) if place.run and found.exists else None
+    return State(bool(project.account.endpoint), found, chosen)
 
 
 def draw(page: Page, state: State) -> None:
-    """Draw the view."""
-    page.part("all", state, lambda value: (paragraph(value.prefix), None)[1])
+    """Draw the list, and the mail that is read above it."""
+    if not state.outbox.exists:
+        page.part("none", state.is_local, _none)
+        return
+    if state.chosen:
+        page.part("mail", (page.place, state.chosen), _mail)
+    if not state.outbox.page:
+        page.part("empty", page.place, _empty)
+        return
+    page.part("list", (page.place, state.outbox, state.chosen and state.chosen.key), _list)
+
+
+def _none(is_local: bool) -> None:
+    with tag("div", classes="empty"):
+        if is_local:
+            paragraph(f"No mail was sent yet, so there is no bucket {OUTBOX}.")
+            paragraph("A pipeline that asks for approval sends the first one; on AWS it goes to the address that the project was created with.")
+        else:
+            paragraph("On AWS mail goes to the inboxes of those who have confirmed the subscription of the project's topic.")
+            paragraph("Only the local AWS keeps it in a bucket, where it can be read here.")
+
+
+def _empty(place: Place) -> None:
+    with tag("div", classes="empty"):
+        paragraph("There is no mail of this project here.")
+        link("The newest mails", place.link(run=""), "button")
+
+
+def _mail(value: tuple[Place, Mail]) -> None:
+    place, found = value
+    with tag("article", classes="sheet mail"):
+        heading(2, found.subject)
+        with tag("p", f"To {found.to}, ", "quiet"):
+            moment(found.sent)
+        with tag("div", classes="letter"):
+            for part in ADDRESS.split(found.text):
+                if ADDRESS.fullmatch(part):
+                    link(part, part, target="_blank", rel="noopener")
+                elif part:
+                    tag("span", part)
+        link("Close", place.link(run="", **place.query), "button")
+
+
+def _list(value: tuple[Place, Outbox, str | None]) -> None:
+    place, found, chosen = value
+    heading(2, "Mails of this project")
+    with tag("ul", classes="mails"):
+        for each in found.page:
+            with tag("li"), link("", place.link(run=each.key, **place.query), aria_current="true" if each.key == chosen else None):
+                tag("span", each.subject or "(no subject)", "strong")
+                moment(each.sent, "quiet")
+    with tag("div", classes="buttons"):
+        if place.get("before"):
+            link("Newest mails", place.link(run=""), "button")
+        if found.older:
+            link("Older mails", place.link(run="", before=found.older), "button")

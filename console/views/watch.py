@@ -1,28 +1,114 @@
-"""The view Watch."""
+"""Watch: whether production is asked what the model was trained on, what followed from it, and whether the endpoint keeps up."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 from console.account import Project
 from console.live import Page
-from console.parts.markup import paragraph
+from console.parts.alarm_table import alarm_table
+from console.parts.markup import heading, link, paragraph, tag
 from console.place import Place
+from console.reading.alarms import Alarm, alarms, names_of
+from console.reading.capacity import Capacity, capacity
+from console.reading.drift import Drift, drift
+from console.reading.findings import Findings, findings, report
+from console.reading.looks import Look, Looks, looks
+from console.reading.rules import Retraining, Rules, retraining, rules, starts
+from console.views.watch_capacity import instances
+from console.views.watch_drift import found, over_looks
+from console.views.watch_looks import look_list, retrainings, verdict
 
 TITLE = "Watch"
-SECONDS = 3.0
+SECONDS = 4.0
+_kept: dict[str, tuple[Any, Drift]] = {}  # by bucket: distances are new only with a new look
+_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
 class State:
-    """What the view shows."""
+    """What the view shows; nothing is watched where there are no rules."""
 
-    prefix: str
+    project: Project
+    rules: Rules | None
+    looks: Looks = Looks(())
+    page: Looks = Looks(())  # the one that is listed, where it is an older one
+    drift: Drift | None = None
+    findings: Findings | None = None
+    report: str = ""
+    alarms: tuple[Alarm, ...] = ()
+    retraining: Retraining | None = None
+    capacity: Capacity | None = None
 
 
 def read(project: Project, place: Place) -> State:
-    """Return what the view shows."""
-    return State(project.prefix)
+    """Return what is watched: of drift the look and the feature that the address names."""
+    told = rules(project)
+    if told is None:
+        return State(project, None)
+    with ThreadPoolExecutor(4) as pool:
+        states = pool.submit(alarms, project, names_of(project.prefix, told.endpoint))
+        room = pool.submit(capacity, project, told.endpoint)
+        older = pool.submit(looks, project, place.get("older")) if place.get("older") else None
+        started = pool.submit(starts, project)
+        newest = looks(project)
+        listed = older.result() if older else newest
+        chosen = _chosen((*newest.page, *listed.page), place.get("look"))
+        seen = findings(project, chosen, place.get("feature")) if chosen else None
+        return State(project, told, newest, listed, _drift(project, told, newest), seen, report(project, chosen) if chosen else "", states.result(),
+                     retraining(told, started.result(), datetime.now(UTC)), room.result())
+
+
+def _chosen(page: tuple[Look, ...], name: str) -> Look | None:
+    """Return the look that the address names, else the newest one with drift, else the newest one that read anything."""
+    read_any = [look for look in page if look.run]
+    named = [look for look in read_any if look.name == name]
+    return next(iter([*named, *(look for look in read_any if look.verdict == "drift"), *read_any]), None)
+
+
+def _drift(project: Project, told: Rules, newest: Looks) -> Drift:
+    """Return the distances; they are asked for only when a look has come to its end."""
+    key = told, tuple(look for look in newest.page if look.ended)
+    with _lock:
+        known = _kept.get(project.bucket)
+    if known and known[0] == key:
+        return known[1]
+    seen = drift(project, told.endpoint, newest.page)
+    with _lock:
+        _kept[project.bucket] = key, seen
+    return seen
 
 
 def draw(page: Page, state: State) -> None:
-    """Draw the view."""
-    page.part("all", state, lambda value: (paragraph(value.prefix), None)[1])
+    """Draw the view; before the first release it says how to come to one."""
+    if state.rules is None:
+        page.part("empty", page.place, _empty)
+        return
+    page.part("verdict", (page.place, state.rules, state.looks), verdict)
+    if state.drift and state.drift.features:
+        page.part("drift", (page.place, state.drift), over_looks)
+    if state.findings:
+        page.part("findings", (page.place, state.findings, state.report), found)
+    page.part("retraining", (page.place, state.rules, state.retraining, state.looks), retrainings)
+    page.part("alarms", (state.alarms, state.project.prefix), _alarms)
+    if state.capacity:
+        page.part("capacity", (state.project.prefix, state.capacity), instances)
+    page.part("looks", (page.place, state.page, state.findings and state.findings.look.name), look_list)
+
+
+def _empty(place: Place) -> None:
+    with tag("div", classes="empty"):
+        paragraph("Nothing is watched yet: the first release brings the stack that looks for drift.")
+        paragraph("A run is released once somebody has approved it.")
+        with tag("div", classes="buttons"):
+            link("Look whether a run asks", place.link("approval", run=""), "button primary")
+            link("See the runs", place.link("project", run=""), "button")
+
+
+def _alarms(value: tuple[tuple[Alarm, ...], str]) -> None:
+    states, prefix = value
+    heading(2, "Alarms")
+    alarm_table("Alarms of drift, the API and the live endpoint; what is on comes first", states, prefix)
+    paragraph("An alarm that is on is mailed where docs/monitoring.md or section alarms of model/config.yml says so.", "quiet")
