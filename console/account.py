@@ -14,6 +14,7 @@ from console.faults import Refused, gone
 
 KEPT_SECONDS = 20  # a project is looked up anew after this
 CONFIG = Config(connect_timeout=3, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 2}, max_pool_connections=32)
+SIGNING = {"s3": Config(signature_version="s3v4")}  # an older one, botocore's default for addresses that are handed on, opens no encrypted object
 UNREADY = {
     "Pending": "is being created", "CreateInProgress": "is being created", "CreateFailed": "could not be created",
     "DeleteInProgress": "is being deleted", "DeleteCompleted": "was deleted",
@@ -113,7 +114,7 @@ class Account:
         """Return a client; one a service, for threads may share it."""
         with self._lock:  # making one is not safe beside another
             if service not in self._clients:
-                self._clients[service] = self._session.client(service, config=CONFIG)
+                self._clients[service] = self._session.client(service, config=CONFIG.merge(SIGNING.get(service, Config())))
             return self._clients[service]
 
     @property

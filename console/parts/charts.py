@@ -29,8 +29,8 @@ def colour(place: int) -> str:
 
 
 def number(value: float | None) -> str:
-    """Return a number in three digits; a dash for none."""
-    return "–" if value is None else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    """Return a number in three digits; "none" where there is none."""
+    return "none" if value is None else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def over_time(caption: str, said: str, series: Sequence[Named], unit: str = "", *, stacked: bool = False, top: float | None = None) -> None:

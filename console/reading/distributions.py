@@ -103,7 +103,7 @@ def _heights(side: Weighted, edges: Sequence[float]) -> tuple[float, ...]:
 def _missing(found: Mapping[str, Any]) -> float:
     common = found.get("common", {})
     present, missing = common.get("num_present", 0), common.get("num_missing", 0)
-    return 100 * missing / max(present + missing, 1)
+    return float(100 * missing / max(present + missing, 1))
 
 
 def _words(before: Mapping[str, Any], now: Mapping[str, Any]) -> Words:

@@ -126,7 +126,7 @@ def _failure(found: dict[str, Any]) -> str:
     try:
         told = json.loads(cause)
     except ValueError:
-        return cause or found.get("error", "")
+        return str(cause or found.get("error", ""))
     if not isinstance(told, dict):
         return str(cause)
     return str(told.get("errorMessage") or told.get("FailureReason") or cause)

@@ -34,9 +34,11 @@ def newest(value: tuple[Deployment, dict[int, str]]) -> None:
 
 
 def _said(moved: Deployment, runs: dict[int, str]) -> str:
+    if not moved.target:
+        return f"Deployment {moved.id} has not begun."
     to = f"run {runs[moved.target][:8]}" if moved.target in runs else f"version {moved.target}"
     share = f"; {moved.weight:g} % of the requests have moved" if moved.active else ""
-    return f"Deployment {moved.id} moves the API to {to} ({moved.way or 'a way of its own'}){share}." if moved.target else f"Deployment {moved.id} has not begun."
+    return f"Deployment {moved.id} {'moves' if moved.active else 'was to move'} the API to {to} ({moved.way or 'a way of its own'}){share}."
 
 
 def _step(step: Step, moved: Deployment) -> None:

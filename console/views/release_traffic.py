@@ -57,7 +57,7 @@ def _row(place: Place, each: Traffic) -> list[Cell]:
 
 
 def _ms(value: float | None) -> str:
-    return "–" if value is None else f"{number(value)} ms"
+    return "none" if value is None else f"{number(value)} ms"
 
 
 def _charts(seen: tuple[Traffic, ...]) -> None:

@@ -33,8 +33,8 @@ class State:
 
     project: Project
     rules: Rules | None
-    looks: Looks = Looks(())
-    page: Looks = Looks(())  # the one that is listed, where it is an older one
+    looks: Looks
+    page: Looks  # the one that is listed, where it is an older one
     drift: Drift | None = None
     findings: Findings | None = None
     report: str = ""
@@ -47,7 +47,7 @@ def read(project: Project, place: Place) -> State:
     """Return what is watched: of drift the look and the feature that the address names."""
     told = rules(project)
     if told is None:
-        return State(project, None)
+        return State(project, None, Looks(()), Looks(()))
     with ThreadPoolExecutor(4) as pool:
         states = pool.submit(alarms, project, names_of(project.prefix, told.endpoint))
         room = pool.submit(capacity, project, told.endpoint)

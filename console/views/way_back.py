@@ -39,7 +39,8 @@ def former_releases(page: Page, value: Releases) -> None:
     if not former:
         paragraph("There is no other release to go back to: this is the first one." if not coming else "There is no other release to go back to.", "quiet")
         return
-    paragraph("Requests are answered by the chosen run within seconds; nothing is deleted. Mend what was bad and push: the next run is released as ever.", "quiet")
+    paragraph("Requests are answered by the chosen run within seconds; nothing is deleted. Then mend what was bad and push: the next run is released "
+              "as ever.", "quiet")
     table("Releases that do not answer now, the newest first", COLUMNS, [_row(page, project, live, each, is_under_way) for each in former])
 
 

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+
 from console.reading.distributions import Numbers, Words, compared
 from console.reading.drift import drift
 from console.reading.findings import findings
 from console.reading.looks import Drifted, Look
 from console.reading.rules import Rules, Start, of_parameters, retraining, rules, starts
-
 from tests.console.any_order import Stubs, project, refusal
 
 NOW = datetime.now(UTC).replace(microsecond=0)

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from console.acting import going_back
 from console.acting.going_back import GoingBack, go_back, last
 from console.faults import Refused
-
 from tests.console.any_order import Stubs, project
 
 RUN = "11111111-aaaa-4aaa-8aaa-aaaaaaaaaaaa"

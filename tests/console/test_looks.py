@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from console.reading.looks import Drifted, looks, of_execution
-
 from tests.console.any_order import Stubs, project, refusal
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

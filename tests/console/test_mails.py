@@ -6,14 +6,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+
 from console.account import Project
 from console.faults import Refused
 from console.reading.mails import MOST, mail, of_text, outbox
-
 from tests.console.any_order import Stubs, project, refusal
 
 NOW = datetime.now(UTC)
-TEXT = "Date: Sat, 21 Nov 2026 16:04:02 +0000\nTo: team@example.com\nSubject: {topic}: drift in 1 feature\nX-Topic: arn:aws:sns:us-east-1:1:{topic}\n\nBody\n\nmore: text\n"
+HEAD = "Date: Sat, 21 Nov 2026 16:04:02 +0000\nTo: team@example.com\nSubject: {topic}: drift in 1 feature\nX-Topic: arn:aws:sns:us-east-1:1:{topic}\n"
+TEXT = f"{HEAD}\nBody\n\nmore: text\n"
 
 
 def key(age: timedelta, number: int = 0) -> str:

@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 import pytest
+
 from console.faults import Refused
 from console.reading.deployments import deployments
 from console.reading.release import release, shares
-
-from tests.console.released_account import HOOK_SAID, NEW, NOW, OLD, Released, event
 from tests.console.any_order import refusal
+from tests.console.released_account import HOOK_SAID, NEW, NOW, OLD, Released, event
 
 
 def test_during_a_canary_both_versions_are_told_with_their_shares_and_figures() -> None:

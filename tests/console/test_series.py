@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+
 from console.reading import series
 from console.reading.series import Line, Metric
-
 from tests.console.any_order import Stubs, project
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
