@@ -51,13 +51,13 @@ def last(project: str) -> GoingBack | None:
         return _ways.last.get(project)
 
 
-def go_back(project: Project, run: str, script: str = SCRIPT) -> None:
+def go_back(project: Project, run: str, script: str = "") -> None:
     """Start going back to a run; raises Refused while another one is under way. The script judges whether it can."""
     with _ways.lock:
         known = _ways.last.get(project.name)
         if known and known.active:
             raise Refused(f"Going back to run {known.run[:8]} is under way already. Wait for its last line.")
-        process = subprocess.Popen(["bash", script, project.name, run], cwd=ROOT, env=_environment(project), text=True, errors="replace",
+        process = subprocess.Popen(["bash", script or SCRIPT, project.name, run], cwd=ROOT, env=_environment(project), text=True, errors="replace",
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         _ways.last[project.name] = GoingBack(run, datetime.now(UTC))
     threading.Thread(target=_follow, args=(project.name, process), name=f"going back {project.name}").start()

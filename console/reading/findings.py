@@ -1,6 +1,7 @@
 """What one look found: its verdict on every feature, and the values of a chosen one beside the training data's."""
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -65,9 +66,13 @@ def findings(project: Project, look: Look, chosen: str) -> Findings:
 
 
 def report(project: Project, look: Look) -> str:
-    """Return an address of the look's page that is good for an hour, for whoever has it."""
-    return str(project.client("s3").generate_presigned_url(
-        "get_object", Params={"Bucket": look.bucket, "Key": f"{look.folder}/report.html"}, ExpiresIn=LINK_SECONDS))
+    """Return an address of the look's page that is good for at least half an hour, for whoever has it; it changes seldom."""
+    return _address(project.client("s3"), look.bucket, f"{look.folder}/report.html", int(time.time() // (LINK_SECONDS / 2)))
+
+
+@lru_cache(maxsize=12)
+def _address(client: Any, bucket: str, key: str, _: int) -> str:
+    return str(client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=LINK_SECONDS))
 
 
 def of_monitor(found: Mapping[str, Any]) -> tuple[Feature, ...]:

@@ -37,8 +37,9 @@ def _said(moved: Deployment, runs: dict[int, str]) -> str:
     if not moved.target:
         return f"Deployment {moved.id} has not begun."
     to = f"run {runs[moved.target][:8]}" if moved.target in runs else f"version {moved.target}"
+    verb = "moves" if moved.active else "has moved" if moved.status == "Succeeded" else "was to move"
     share = f"; {moved.weight:g} % of the requests have moved" if moved.active else ""
-    return f"Deployment {moved.id} {'moves' if moved.active else 'was to move'} the API to {to} ({moved.way or 'a way of its own'}){share}."
+    return f"Deployment {moved.id} {verb} the API to {to} ({moved.way or 'a way of its own'}){share}."
 
 
 def _step(step: Step, moved: Deployment) -> None:

@@ -79,10 +79,16 @@ class Released:
                                   "AlarmDescription": "what it says", "StateTransitionedTimestamp": NOW} for name in given["AlarmNames"]]}
 
     def _metrics(self, given: dict[str, Any]) -> dict[str, Any]:
-        values = {"Invocations": [90.0, 10.0], "Errors": [0.0, 1.0], "Duration": [12.0, 14.0], "ModelLatency": [9000.0, 9500.0],
-                  "InvocationsPerInstance": [30.0, 40.0]}
-        return {"MetricDataResults": [{"Id": query["Id"], "Timestamps": [NOW - timedelta(minutes=2), NOW - timedelta(minutes=1)],
-                                       "Values": values[query["MetricStat"]["Metric"]["MetricName"]]} for query in given["MetricDataQueries"]]}
+        points = {query["Id"]: self._values(query["MetricStat"]["Metric"]) for query in given["MetricDataQueries"]}
+        return {"MetricDataResults": [{"Id": name, "Timestamps": [when for when, _ in found], "Values": [value for _, value in found]}
+                                      for name, found in points.items()]}
+
+    def _values(self, metric: dict[str, Any]) -> list[tuple[Any, float]]:
+        """Return the points of a metric: of the requests nine parts of ten, and at last half of them, go to the old version."""
+        old = any(each["Value"] == "1" or OLD[:8] in each["Value"] for each in metric["Dimensions"])
+        values = {"Invocations": [90.0, 50.0] if old else [10.0, 50.0], "Errors": [0.0, 0.0 if old else 1.0], "Duration": [12.0, 14.0],
+                  "ModelLatency": [9000.0, 9500.0], "InvocationsPerInstance": [30.0, 40.0]}[metric["MetricName"]]
+        return list(zip([NOW - timedelta(minutes=2), NOW - timedelta(minutes=1)], values, strict=True))
 
     def _run(self, given: dict[str, Any]) -> dict[str, Any]:
         run = given["pipelineExecutionId"]

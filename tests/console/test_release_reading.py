@@ -17,10 +17,9 @@ def test_during_a_canary_both_versions_are_told_with_their_shares_and_figures() 
     assert found.live and found.coming and (found.live.run, found.coming.run) == (OLD, NEW)
     old, new = found.traffic
     assert (old.share, new.share) == (90.0, 10.0)
-    assert (new.requests.total, new.errors.total, new.p95.highest, new.model_p95.highest) == (100.0, 1.0, 14.0, 9.5)
+    assert (new.requests.total, new.errors.total, new.p95.highest, new.model_p95.highest) == (60.0, 1.0, 14.0, 9.5)
     assert [variant.current for variant in new.endpoint.variants] == [2]
-    [line] = {line for _, line in shares(found.traffic)}
-    assert line.values == (50.0, 50.0)
+    assert [(version.number, line.values) for version, line in shares(found.traffic)] == [(1, (90.0, 50.0)), (2, (10.0, 50.0))]
     assert found.chosen == "release" and found.former == ()
 
 
