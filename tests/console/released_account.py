@@ -27,12 +27,13 @@ class Released:
     events: list[dict[str, Any]] = field(default_factory=lambda: [event("BeforeAllowTraffic", "Succeeded"), event("AllowTraffic", "InProgress"),
                                                                   event("AfterAllowTraffic", "Pending")])
     alarm: str = "OK"
+    released: bool = True
+    ended: float | None = None  # minutes ago
 
     def __post_init__(self) -> None:
         answers = (
-            ("lambda", "GetAlias", lambda given: {"FunctionVersion": str(self.live), "RoutingConfig": {"AdditionalVersionWeights": self.weights}}),
-            ("lambda", "GetFunctionConfiguration", self._version), ("sagemaker", "DescribeEndpoint", self._endpoint),
-            ("codedeploy", "ListDeployments", lambda given: {"deployments": ["d-AAAAAAAAA"]}),
+            ("lambda", "GetAlias", self._alias), ("lambda", "GetFunctionConfiguration", self._version), ("sagemaker", "DescribeEndpoint", self._endpoint),
+            ("codedeploy", "ListDeployments", lambda given: {"deployments": ["d-AAAAAAAAA"] if self.released else []}),
             ("codedeploy", "BatchGetDeployments", self._deployments), ("codedeploy", "ListDeploymentTargets", lambda given: {"targetIds": ["f:live"]}),
             ("codedeploy", "GetDeploymentTarget", self._target), ("logs", "FilterLogEvents", self._log),
             ("cloudwatch", "DescribeAlarms", self._alarms), ("cloudwatch", "GetMetricData", self._metrics),
@@ -43,6 +44,11 @@ class Released:
     @property
     def project(self) -> Project:
         return project(self.stubs, self.name)
+
+    def _alias(self, given: dict[str, Any]) -> dict[str, Any]:
+        if not self.released:
+            raise refusal("ResourceNotFoundException", f"Function not found: {given['FunctionName']}", status=404)
+        return {"FunctionVersion": str(self.live), "RoutingConfig": {"AdditionalVersionWeights": self.weights}}
 
     def _version(self, given: dict[str, Any]) -> dict[str, Any]:
         run = {"1": OLD, "2": NEW}.get(given["Qualifier"])
@@ -60,8 +66,9 @@ class Released:
                 "ProductionVariants": [{"VariantName": "AllTraffic", "CurrentInstanceCount": 2, "DesiredInstanceCount": 3}]}
 
     def _deployments(self, given: dict[str, Any]) -> dict[str, Any]:
+        ended = {} if self.ended is None else {"completeTime": NOW - timedelta(minutes=self.ended)}
         return {"deploymentsInfo": [{"deploymentId": name, "createTime": NOW - timedelta(minutes=6), "creator": "user",
-                                     "deploymentConfigName": "CodeDeployDefault.LambdaCanary10Percent5Minutes", **self.deployment}
+                                     "deploymentConfigName": "CodeDeployDefault.LambdaCanary10Percent5Minutes", **ended, **self.deployment}
                                     for name in given["deploymentIds"]]}
 
     def _target(self, given: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """The live endpoint's instances, their limits and how they moved."""
 
 from console.reading.capacity import capacity
-
 from tests.console.any_order import refusal
 from tests.console.released_account import OLD
 from tests.console.watched_account import Watched

@@ -41,8 +41,7 @@ def test_the_alarms_are_those_that_may_stop_the_release_and_what_is_on_comes_fir
 
 
 def test_before_the_first_release_nothing_is_live() -> None:
-    account = Released("none")
-    account.stubs.answer("lambda", "GetAlias", refusal("ResourceNotFoundException", "Function not found", status=404))
+    account = Released("none", released=False)
     account.stubs.answer("codedeploy", "ListDeployments", refusal("ApplicationDoesNotExistException", "no application"))
     found = release(account.project, "")
     assert (found.live, found.traffic, found.former, found.deployments) == (None, (), (), ())

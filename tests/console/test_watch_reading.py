@@ -1,11 +1,10 @@
 """What Watch chooses to show, and what it asks again."""
 
 import pytest
+
 from console.place import Place
 from console.reading import findings
 from console.views import watch
-
-from tests.console.any_order import refusal
 from tests.console.watched_account import MINUTES, PLAN, Watched
 
 
@@ -55,8 +54,7 @@ def test_without_captures_there_is_nothing_to_find_and_the_rest_is_told() -> Non
 
 
 def test_before_the_first_release_nothing_else_is_asked() -> None:
-    account = Watched("unreleased")
-    account.stubs.answer("cloudformation", "DescribeStacks", refusal("ValidationError", "Stack with id x does not exist"))
+    account = Watched("unreleased", released=False)
     assert watch.read(account.project, place(account)).rules is None
     assert {name for name, _ in account.stubs.calls} == {"DescribeStacks"}
 

@@ -64,6 +64,8 @@ class Watched(Released):
             self.stubs.answer(service, operation, answer)
 
     def _stack(self, given: dict[str, Any]) -> dict[str, Any]:
+        if not self.released:
+            raise refusal("ValidationError", f"Stack with id {given['StackName']} does not exist")
         prefix = self.project.prefix
         told = {"RunId": OLD, "EndpointName": f"{prefix}-{OLD[:8]}-p", "Engine": "own", "Schedule": "hourly", "Capturing": self.capturing,
                 "CooldownHours": "24", "RetrainingsPerWeek": "3", "SameData": "no"}
@@ -132,7 +134,8 @@ class Watched(Released):
             "baseline/statistics.json": {"features": [numbers(MINUTES, 180), words(PLAN, 50), *(numbers(name, 100) for name in names)]},
             "statistics.json": {"features": [numbers(MINUTES, 235), words(PLAN, 55), *(numbers(name, 101) for name in names)]},
             "drift.json": {"unreadable": 3, "synthetic": 262, "features": [
-                feature(MINUTES, "numeric", 0.181, True), feature(PLAN, "categorical", 0.02, False), *(feature(name, "numeric", 0.01, False) for name in names)]}}
+                feature(MINUTES, "numeric", 0.181, True), feature(PLAN, "categorical", 0.02, False),
+                *(feature(name, "numeric", 0.01, False) for name in names)]}}
         found = next((content for name, content in files.items() if given["Key"].endswith(name)), None)
         if found is None:
             raise refusal("NoSuchKey", "no such key", status=404)
