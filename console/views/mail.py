@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from console.account import Project
 from console.live import Page
-from console.parts.markup import heading, link, paragraph, tag
+from console.parts.empty import empty
+from console.parts.markup import heading, link, tag
 from console.parts.times import moment
 from console.place import Place
 from console.reading.mails import OUTBOX, Mail, Outbox, mail, outbox
@@ -45,19 +46,16 @@ def draw(page: Page, state: State) -> None:
 
 
 def _none(is_local: bool) -> None:
-    with tag("div", classes="empty"):
-        if is_local:
-            paragraph(f"No mail was sent yet, so there is no bucket {OUTBOX}.")
-            paragraph("A pipeline that asks for approval sends the first one; on AWS it goes to the address that the project was created with.")
-        else:
-            paragraph("On AWS mail goes to the inboxes of those who have confirmed the subscription of the project's topic.")
-            paragraph("Only the local AWS keeps it in a bucket, where it can be read here.")
+    if is_local:
+        empty(f"No mail was sent yet, so there is no bucket {OUTBOX}.",
+              "A pipeline that asks for approval sends the first one; on AWS it goes to the address that the project was created with.")
+    else:
+        empty("On AWS mail goes to the inboxes of those who have confirmed the subscription of the project's topic.",
+              "Only the local AWS keeps it in a bucket, where it can be read here.")
 
 
 def _empty(place: Place) -> None:
-    with tag("div", classes="empty"):
-        paragraph("There is no mail of this project here.")
-        link("The newest mails", place.link(run=""), "button")
+    empty("There is no mail of this project here.", **{"The newest mails": place.link(run="")})
 
 
 def _mail(value: tuple[Place, Mail]) -> None:

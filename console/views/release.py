@@ -8,8 +8,10 @@ from console.acting.going_back import GoingBack, last
 from console.live import Page
 from console.parts.alarm_table import alarm_table
 from console.parts.badges import badge
+from console.parts.empty import to_a_release
 from console.parts.markup import heading, link, paragraph, tag
 from console.place import Place
+from console.reading.alarms import Alarm
 from console.reading.deployments import Deployment
 from console.reading.release import Release, release
 from console.reading.versions import Version
@@ -41,7 +43,7 @@ def draw(page: Page, state: State) -> None:
     if state.way:
         page.part("way", state.way, going_back)
     if found.live is None:
-        page.part("empty", (page.place, next(iter(found.deployments), None)), _empty)
+        page.part("empty", page.place, _empty)
         return
     moved = next(iter(found.deployments), None)
     page.part("serves", (page.place, found.live, found.coming, moved), _serves)
@@ -54,14 +56,9 @@ def draw(page: Page, state: State) -> None:
         page.part("earlier", found.deployments[1:], earlier)
 
 
-def _empty(value: tuple[Place, Deployment | None]) -> None:
-    place, _ = value
-    with tag("div", classes="empty"):
-        paragraph("Nothing was released yet, so no version of the API answers.")
-        paragraph("A run is released once somebody has approved it. When the stage DeployPrd has made the API, this page shows it.")
-        with tag("div", classes="buttons"):
-            link("Look whether a run asks", place.link("approval", run=""), "button primary")
-            link("See the runs", place.link("project", run=""), "button")
+def _empty(place: Place) -> None:
+    to_a_release(place, "Nothing was released yet, so no version of the API answers.",
+                 "A run is released once somebody has approved it. When the stage DeployPrd has made the API, this page shows it.")
 
 
 def _serves(value: tuple[Place, Version, Version | None, Deployment | None]) -> None:
@@ -94,7 +91,7 @@ def _said(live: Version, coming: Version | None, moved: Deployment | None) -> st
     return f"{asks} It answers all requests. The next approved run comes with a share of the traffic first."
 
 
-def _alarms(value: tuple[tuple, str]) -> None:  # type: ignore[type-arg]
+def _alarms(value: tuple[tuple[Alarm, ...], str]) -> None:
     alarms, prefix = value
     heading(2, "Alarms that stop a release")
     if alarms:

@@ -9,7 +9,8 @@ from typing import Any
 from console.account import Project
 from console.live import Page
 from console.parts.alarm_table import alarm_table
-from console.parts.markup import heading, link, paragraph, tag
+from console.parts.empty import to_a_release
+from console.parts.markup import heading, paragraph
 from console.place import Place
 from console.reading.alarms import Alarm, alarms, names_of
 from console.reading.capacity import Capacity, capacity
@@ -99,12 +100,7 @@ def draw(page: Page, state: State) -> None:
 
 
 def _empty(place: Place) -> None:
-    with tag("div", classes="empty"):
-        paragraph("Nothing is watched yet: the first release brings the stack that looks for drift.")
-        paragraph("A run is released once somebody has approved it.")
-        with tag("div", classes="buttons"):
-            link("Look whether a run asks", place.link("approval", run=""), "button primary")
-            link("See the runs", place.link("project", run=""), "button")
+    to_a_release(place, "Nothing is watched yet: the first release brings the stack that looks for drift.", "A run is released once somebody has approved it.")
 
 
 def _alarms(value: tuple[tuple[Alarm, ...], str]) -> None:
