@@ -1,4 +1,6 @@
-"""What is shown where there is nothing yet: why, and what to do next."""
+"""What is shown where there is nothing: why, and what to do next."""
+
+from collections.abc import Sequence
 
 from console.parts.markup import link, paragraph, tag
 from console.place import Place
@@ -13,6 +15,15 @@ def empty(*texts: str, **links: str) -> None:
             with tag("div", classes="buttons"):
                 for place, (text, address) in enumerate(links.items()):
                     link(text, address, "button" if place else "button primary")
+
+
+def faults(texts: Sequence[str]) -> None:
+    """Add what could not be read, where the rest could."""
+    with tag("div", classes="banner", role="alert"):
+        paragraph("Not all of it can be shown:")
+        with tag("ul"):
+            for text in texts:
+                tag("li", text)
 
 
 def to_a_release(place: Place, *texts: str) -> None:

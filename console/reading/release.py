@@ -11,6 +11,7 @@ from console.reading.alarms import Alarm, alarms, names_of
 from console.reading.deployments import Deployment, deployments
 from console.reading.endpoints import Endpoint, endpoint
 from console.reading.former import Former, former
+from console.reading.partly import Partly
 from console.reading.series import Line, Metric, Span
 from console.reading.versions import Routing, Version, routing, versions
 
@@ -45,6 +46,7 @@ class Release:
     deployments: tuple[Deployment, ...]
     alarms: tuple[Alarm, ...]
     former: tuple[Former, ...]
+    faults: tuple[str, ...] = ()  # what could not be read
 
 
 def release(project: Project, chosen: str) -> Release:
@@ -62,12 +64,13 @@ def release(project: Project, chosen: str) -> Release:
         return Release(None, None, (), chosen, None, moved, (), ())
     chosen, span = stretch(project, chosen, moved)
     shown = [known[number] for number in _shown(route, moved) if number in known]
+    coming = next((known[number] for number in shares if number != route.version and number in known), None)
+    partly = Partly()
     with ThreadPoolExecutor(3) as pool:
         seen = pool.submit(traffic, project, shown, shares, span)
         states = pool.submit(alarms, project, _alarms(project, shown))
-        before = former(project, known.values(), live, [known[number].run for number in shares if number in known])
-        coming = next((known[number] for number in shares if number != route.version and number in known), None)
-        return Release(live, coming, seen.result(), chosen, span, moved, states.result(), before)
+        before = pool.submit(former, project, known.values(), live, [coming.run] if coming else [])
+        return Release(live, coming, partly.get(seen, ()), chosen, span, moved, partly.get(states, ()), partly.get(before, ()), partly.faults)
 
 
 def _shown(route: Routing, moved: Sequence[Deployment]) -> list[int]:

@@ -8,7 +8,7 @@ from console.acting.going_back import GoingBack, last
 from console.live import Page
 from console.parts.alarm_table import alarm_table
 from console.parts.badges import badge
-from console.parts.empty import to_a_release
+from console.parts.empty import faults, to_a_release
 from console.parts.markup import heading, link, paragraph, tag
 from console.place import Place
 from console.reading.alarms import Alarm
@@ -47,7 +47,10 @@ def draw(page: Page, state: State) -> None:
         return
     moved = next(iter(found.deployments), None)
     page.part("serves", (page.place, found.live, found.coming, moved), _serves)
-    page.part("traffic", (page.place, found.chosen, found.span, found.traffic), traffic)
+    if found.faults:
+        page.part("faults", found.faults, faults)
+    if found.traffic:
+        page.part("traffic", (page.place, found.chosen, found.span, found.traffic), traffic)
     if moved:
         page.part("newest", (moved, {each.version.number: each.version.run for each in found.traffic}), newest)
     page.part("alarms", (found.alarms, state.project.prefix), _alarms)

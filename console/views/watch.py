@@ -1,7 +1,7 @@
 """Watch: whether production is asked what the model was trained on, what followed from it, and whether the endpoint keeps up."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from console.account import Project
 from console.live import Page
 from console.parts.alarm_table import alarm_table
-from console.parts.empty import to_a_release
+from console.parts.empty import faults, to_a_release
 from console.parts.markup import heading, paragraph
 from console.place import Place
 from console.reading.alarms import Alarm, alarms, names_of
@@ -17,7 +17,8 @@ from console.reading.capacity import Capacity, capacity
 from console.reading.drift import Drift, drift
 from console.reading.findings import Findings, findings, report
 from console.reading.looks import Look, Looks, looks
-from console.reading.rules import Retraining, Rules, retraining, rules, starts
+from console.reading.partly import Partly
+from console.reading.rules import Retraining, Rules, Start, retraining, rules, starts
 from console.views.watch_capacity import instances
 from console.views.watch_drift import found, over_looks
 from console.views.watch_looks import look_list, retrainings, verdict
@@ -42,6 +43,7 @@ class State:
     alarms: tuple[Alarm, ...] = ()
     retraining: Retraining | None = None
     capacity: Capacity | None = None
+    faults: tuple[str, ...] = ()  # what could not be read
 
 
 def read(project: Project, place: Place) -> State:
@@ -49,17 +51,26 @@ def read(project: Project, place: Place) -> State:
     told = rules(project)
     if told is None:
         return State(project, None, Looks(()), Looks(()))
-    with ThreadPoolExecutor(4) as pool:
+    partly = Partly()
+    with ThreadPoolExecutor(5) as pool:
         states = pool.submit(alarms, project, names_of(project.prefix, told.endpoint))
-        room = pool.submit(capacity, project, told.endpoint)
-        older = pool.submit(looks, project, place.get("older")) if place.get("older") else None
-        started = pool.submit(starts, project)
-        newest = looks(project)
-        listed = older.result() if older else newest
+        room: Future[Capacity | None] = pool.submit(capacity, project, told.endpoint)
+        started: Future[tuple[Start, ...] | None] = pool.submit(starts, project)
+        newest, listed = _looks(project, place, partly, pool)
         chosen = _chosen((*newest.page, *listed.page), place.get("look"))
-        seen = findings(project, chosen, place.get("feature")) if chosen else None
-        return State(project, told, newest, listed, _drift(project, told, newest), seen, report(project, chosen) if chosen else "", states.result(),
-                     retraining(told, started.result(), datetime.now(UTC)), room.result())
+        distances: Future[Drift | None] = pool.submit(_drift, project, told, newest)
+        seen: Future[Findings | None] = pool.submit(lambda: findings(project, chosen, place.get("feature")) if chosen else None)
+        known = partly.get(started, None)
+        return State(
+            project, told, newest, listed, partly.get(distances, None), partly.get(seen, None), report(project, chosen) if chosen else "",
+            partly.get(states, ()), retraining(told, known, datetime.now(UTC)) if known is not None else None, partly.get(room, None), partly.faults)
+
+
+def _looks(project: Project, place: Place, partly: Partly, pool: ThreadPoolExecutor) -> tuple[Looks, Looks]:
+    """Return the newest looks, and the page of them that the address names."""
+    newest = pool.submit(looks, project)
+    older = pool.submit(looks, project, place.get("older")) if place.get("older") else newest
+    return partly.get(newest, Looks(())), partly.get(older, Looks(()))
 
 
 def _chosen(page: tuple[Look, ...], name: str) -> Look | None:
@@ -87,6 +98,8 @@ def draw(page: Page, state: State) -> None:
     if state.rules is None:
         page.part("empty", page.place, _empty)
         return
+    if state.faults:
+        page.part("faults", state.faults, faults)
     page.part("verdict", (page.place, state.rules, state.looks), verdict)
     if state.drift and state.drift.features:
         page.part("drift", (page.place, state.drift), over_looks)

@@ -112,3 +112,11 @@ def test_a_deployment_that_has_not_begun_has_no_steps() -> None:
     account = Released("queued")
     account.stubs.answer("codedeploy", "ListDeploymentTargets", refusal("DeploymentNotStartedException", "not started"))
     assert deployments(account.project, 6)[0].steps == ()
+
+
+def test_without_the_right_to_read_metrics_the_rest_of_a_release_is_shown() -> None:
+    account = Released("no-metrics")
+    account.stubs.answer("cloudwatch", "GetMetricData", refusal("AccessDenied", "not allowed", "GetMetricData"))
+    found = release(account.project, "")
+    assert found.traffic == () and found.live and found.deployments and found.alarms
+    assert found.faults == ("Access denied: not allowed. Ask who manages the account for the right to GetMetricData.",)

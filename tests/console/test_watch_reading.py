@@ -5,6 +5,7 @@ import pytest
 from console.place import Place
 from console.reading import findings
 from console.views import watch
+from tests.console.any_order import refusal
 from tests.console.watched_account import MINUTES, PLAN, Watched
 
 
@@ -64,3 +65,12 @@ def test_older_looks_are_asked_for_by_their_token(token: str) -> None:
     account = Watched(f"older{token}")
     watch.read(account.project, place(account, older=token))
     assert [call.get("nextToken", "") for call in account.stubs.named("ListExecutions")].count("older") == bool(token)
+
+
+def test_what_the_caller_may_not_see_is_told_and_the_rest_is_shown() -> None:
+    account = Watched("denied")
+    for service, operation in (("application-autoscaling", "DescribeScalableTargets"), ("cloudwatch", "DescribeAlarms")):
+        account.stubs.answer(service, operation, refusal("AccessDeniedException", "not allowed", operation))
+    state = watch.read(account.project, place(account))
+    assert state.capacity is None and state.alarms == () and state.findings and state.drift
+    assert len(state.faults) == 2 and any("the right to DescribeScalableTargets" in fault for fault in state.faults)
