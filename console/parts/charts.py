@@ -20,6 +20,8 @@ MOST_ROWS = 30  # of a table beside a chart; the newest ones
 BEFORE, NOW = "training data", "captured"
 TEXT, GRID = "var(--quiet)", "var(--line)"
 LABEL = {"color": TEXT, "fontSize": 11}
+TIMES = {"year": "{yyyy}", "month": "{MMM}", "day": "{d} {MMM}", "hour": "{HH}:{mm}", "minute": "{HH}:{mm}", "second": "{HH}:{mm}:{ss}",
+         "millisecond": "{HH}:{mm}:{ss}"}  # in the reader's zone; other than by default none stands out
 Named = tuple[str, Line]
 
 
@@ -35,7 +37,8 @@ def number(value: float | None) -> str:
 
 def over_time(caption: str, said: str, series: Sequence[Named], unit: str = "", *, stacked: bool = False, top: float | None = None) -> None:
     """Add lines over time; ``said`` is what there is to see, for those who do not see it."""
-    options = _frame({"type": "time", "axisLabel": LABEL | {"hideOverlap": True}, "axisLine": {"lineStyle": {"color": GRID}}, "splitLine": {"show": False}},
+    label = LABEL | {"formatter": TIMES, "hideOverlap": True, "alignMinLabel": "left", "alignMaxLabel": "right"}
+    options = _frame({"type": "time", "splitNumber": 4, "axisLabel": label, "axisLine": {"lineStyle": {"color": GRID}}, "splitLine": {"show": False}},
                      {"type": "value", "min": 0, "max": top, "axisLabel": LABEL | {"formatter": f"{{value}}{unit}"}})
     options["series"] = [_line(place, name, line, stacked=stacked) for place, (name, line) in enumerate(series)]
     _figure(caption, said, [name for name, _ in series], options, lambda: _points(caption, series, unit))

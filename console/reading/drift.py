@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 from console.account import Project
 from console.reading import series
 from console.reading.looks import Look
-from console.reading.series import Line, Metric
+from console.reading.series import Line, Metric, Span
 
 NAMESPACE = "MLDelivery"
-ENDPOINTS = 3  # that the looks of a page were about, at most: each release has its own
+ENDPOINTS = 3  # whose distances are shown, the newest ones: each release has its own
+BEFORE = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -20,39 +21,41 @@ class Drift:
 
     features: tuple[tuple[str, Line], ...]
     rows: Line
-    drifted: Line
+    before: bool = False  # nothing was measured in the time of the looks, so this is of the time before
 
 
-def drift(project: Project, endpoint: str, seen: Sequence[Look]) -> Drift:
-    """Return how the features of the looks have moved; ``endpoint`` is the live one."""
-    names = list(dict.fromkeys([endpoint, *(_endpoint(project, look) for look in seen if look.run)]))[:ENDPOINTS]
-    oldest = min((look.started for look in seen), default=datetime.now(UTC) - timedelta(hours=1))
-    span = series.span(oldest, datetime.now(UTC), series.finest(project))
+def drift(project: Project, seen: Sequence[Look]) -> Drift:
+    """Return how the features have moved in the time of the looks, or, where none was measured then, in the week before."""
+    endpoints = _values_of(project, "DriftedFeatures", "Endpoint")
+    oldest = min((look.started for look in seen), default=datetime.now(UTC))
+    for start in (oldest, datetime.now(UTC) - BEFORE):
+        span = series.span(start, datetime.now(UTC), series.finest(project))
+        judged = series.lines(project, [_metric(project, name, "DriftedFeatures") for name in endpoints], span) if endpoints else []
+        measured = sorted((line.moments[-1], name) for name, line in zip(endpoints, judged, strict=True) if line.values)
+        if measured:
+            return _measured(project, [name for _, name in measured[-ENDPOINTS:]], span, seen, start != oldest)
+    return Drift((), Line())
+
+
+def _measured(project: Project, endpoints: Sequence[str], span: Span, seen: Sequence[Look], before: bool) -> Drift:
+    """Return the distances that were measured at endpoints; of a feature those of one follow those of the other."""
     with ThreadPoolExecutor(ENDPOINTS) as pool:
-        places = list(pool.map(lambda name: (name, _features(project, name)), names))
-    pairs = [(name, feature) for name, features in places for feature in features]
+        known = list(pool.map(lambda name: _values_of(project, "FeatureDrift", "Feature", ("Endpoint", name)), endpoints))
+    pairs = [(name, feature) for name, features in zip(endpoints, known, strict=True) for feature in features]
     wanted = [_metric(project, name, "FeatureDrift", ("Feature", feature)) for name, feature in pairs]
-    wanted += [_metric(project, name, what) for what in ("MonitoredRows", "DriftedFeatures") for name in names]
-    found = series.lines(project, wanted, span)
+    found = series.lines(project, [*wanted, *(_metric(project, name, "MonitoredRows") for name in endpoints)], span)
     by_feature: dict[str, list[Line]] = {}
     for (_, feature), line in zip(pairs, found, strict=False):
         by_feature.setdefault(feature, []).append(line)
     lines = {feature: series.merged(parts) for feature, parts in by_feature.items()}
-    rows, drifted = found[len(pairs):len(pairs) + len(names)], found[len(pairs) + len(names):]
-    return Drift(_ordered(lines, seen), series.merged(rows), series.merged(drifted))
+    return Drift(_ordered(lines, seen), series.merged(found[len(pairs):]), before)
 
 
-def _endpoint(project: Project, look: Look) -> str:
-    """Return the endpoint of the run that a look was about."""
-    return f"{project.prefix}-{look.run[:8]}-p"
-
-
-def _features(project: Project, endpoint: str) -> list[str]:
-    """Return the features that were measured at an endpoint in the last two weeks: the first 500."""
-    found = project.client("cloudwatch").list_metrics(Namespace=NAMESPACE, MetricName="FeatureDrift", Dimensions=[
-        {"Name": "Endpoint", "Value": endpoint}, {"Name": "Schedule", "Value": project.monitoring}])
-    dimensions = [{each["Name"]: each["Value"] for each in metric["Dimensions"]} for metric in found["Metrics"]]
-    return sorted(each["Feature"] for each in dimensions if "Feature" in each)
+def _values_of(project: Project, metric: str, dimension: str, *more: tuple[str, str]) -> list[str]:
+    """Return the values that a dimension of a metric had in the last two weeks, of the first 500 metrics."""
+    chosen = [{"Name": key, "Value": value} for key, value in (("Schedule", project.monitoring), *more)]
+    found = project.client("cloudwatch").list_metrics(Namespace=NAMESPACE, MetricName=metric, Dimensions=chosen)["Metrics"]
+    return sorted({each["Value"] for item in found for each in item["Dimensions"] if each["Name"] == dimension})
 
 
 def _metric(project: Project, endpoint: str, name: str, *more: tuple[str, str]) -> Metric:

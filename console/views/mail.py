@@ -13,6 +13,7 @@ from console.reading.mails import OUTBOX, Mail, Outbox, mail, outbox
 
 TITLE = "Mail"
 SECONDS = 5.0
+BEGINNING = 200  # letters of a mail that the list shows
 ADDRESS = re.compile(r"(https?://[^\s<>\"]+[^\s<>\".,;:!?)])")
 
 
@@ -81,6 +82,7 @@ def _list(value: tuple[Place, Outbox, str | None]) -> None:
             with tag("li"), link("", place.link(run=each.key, **place.query), aria_current="true" if each.key == chosen else None):
                 tag("span", each.subject or "(no subject)", "strong")
                 moment(each.sent, "quiet")
+                tag("span", " ".join(each.text.split())[:BEGINNING], "beginning quiet")
     with tag("div", classes="buttons"):
         if place.get("before"):
             link("Newest mails", place.link(run=""), "button")

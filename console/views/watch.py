@@ -1,6 +1,7 @@
 """Watch: whether production is asked what the model was trained on, what followed from it, and whether the endpoint keeps up."""
 
 import threading
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from console.views.watch_looks import look_list, retrainings, verdict
 
 TITLE = "Watch"
 SECONDS = 4.0
+LATE_SECONDS = 120
 _kept: dict[str, tuple[Any, Drift]] = {}  # by bucket: distances are new only with a new look
 _lock = threading.Lock()
 
@@ -81,13 +83,13 @@ def _chosen(page: tuple[Look, ...], name: str) -> Look | None:
 
 
 def _drift(project: Project, told: Rules, newest: Looks) -> Drift:
-    """Return the distances; they are asked for only when a look has come to its end."""
-    key = told, tuple(look for look in newest.page if look.ended)
+    """Return the distances; they are asked for when a look has come to its end, and seldom besides, for metrics come late."""
+    key = told, tuple(look for look in newest.page if look.ended), time.monotonic() // LATE_SECONDS
     with _lock:
         known = _kept.get(project.bucket)
     if known and known[0] == key:
         return known[1]
-    seen = drift(project, told.endpoint, newest.page)
+    seen = drift(project, newest.page)
     with _lock:
         _kept[project.bucket] = key, seen
     return seen

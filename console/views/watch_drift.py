@@ -11,6 +11,7 @@ from console.place import Place
 from console.reading.distributions import Distribution, Numbers, Words
 from console.reading.drift import Drift
 from console.reading.findings import Feature, Findings
+from console.views.watch_looks import VERDICTS
 
 LINES = 6  # that one chart can show
 COLUMNS = (Column("Feature"), Column("Verdict"), Column("What differs most"), Column("Distance", number=True), Column("Counts from", number=True))
@@ -24,6 +25,8 @@ def over_looks(value: tuple[Place, Drift]) -> None:
     shown = [(name, line) for name, line in seen.features if name == wanted]
     shown += [(name, line) for name, line in seen.features if name != wanted][:LINES - len(shown)]
     said = "; ".join(f"{name} {number(line.last)} at last, at most {number(line.highest)}" for name, line in shown)
+    if seen.before:
+        paragraph("No look of this page came to a verdict, so older distances are shown, of an earlier release, too.", "quiet")
     with tag("div", classes="grid"):
         over_time("Distance from the training data", f"{said}.", shown)
         over_time("Rows of each look", f"{number(seen.rows.last)} in the last one.", [("rows", seen.rows)])
@@ -36,6 +39,7 @@ def found(value: tuple[Place, Findings, str]) -> None:
     place, seen, address = value
     with tag("div", classes="headline"):
         heading(2, "What the look found")
+        badge(*VERDICTS.get(seen.look.verdict, (seen.look.verdict, "idle")))
         moment(seen.look.started, "quiet")
     others = [text for count, text in ((seen.synthetic, "{} requests of the project's own are not counted"), (seen.unreadable, "{} rows could not be read"))
               if count for text in [text.format(f"{count:,}")]]

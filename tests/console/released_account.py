@@ -86,7 +86,8 @@ class Released:
                                   "AlarmDescription": "what it says", "StateTransitionedTimestamp": NOW} for name in given["AlarmNames"]]}
 
     def _metrics(self, given: dict[str, Any]) -> dict[str, Any]:
-        points = {query["Id"]: self._values(query["MetricStat"]["Metric"]) for query in given["MetricDataQueries"]}
+        points = {query["Id"]: [(when, value) for when, value in self._values(query["MetricStat"]["Metric"]) if when >= given["StartTime"]]
+                  for query in given["MetricDataQueries"]}
         return {"MetricDataResults": [{"Id": name, "Timestamps": [when for when, _ in found], "Values": [value for _, value in found]}
                                       for name, found in points.items()]}
 

@@ -13,6 +13,7 @@ from console.reading.findings import findings
 from console.reading.looks import Drifted, Look
 from console.reading.rules import Rules, Start, of_parameters, retraining, rules, starts
 from tests.console.any_order import Stubs, project, refusal
+from tests.console.watched_account import Watched
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 RUN, FORMER = "22222222-bbbb-4bbb-8bbb-bbbbbbbbbbbb", "11111111-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
@@ -73,9 +74,13 @@ def test_a_number_that_became_text_cannot_be_drawn() -> None:
 def test_distances_of_a_feature_go_on_over_a_release_and_what_drifted_comes_first() -> None:
     stubs = Stubs()
 
+    asked = project(stubs, "drift")
+    endpoints = [f"{asked.prefix}-{run[:8]}-p" for run in (RUN, FORMER)]
+
     def listed(given: dict[str, Any]) -> dict[str, Any]:
-        return {"Metrics": [{"Namespace": "MLDelivery", "MetricName": "FeatureDrift", "Dimensions": [*given["Dimensions"], {"Name": "Feature", "Value": name}]}
-                            for name in ("calm", "minutes")]}
+        more = [("Feature", name) for name in ("calm", "minutes")] if given["MetricName"] == "FeatureDrift" else [("Endpoint", name) for name in endpoints]
+        return {"Metrics": [{"Namespace": "MLDelivery", "MetricName": given["MetricName"], "Dimensions": [*given["Dimensions"], {"Name": key, "Value": value}]}
+                            for key, value in more]}
 
     def points(given: dict[str, Any]) -> dict[str, Any]:
         found = []
@@ -88,11 +93,23 @@ def test_distances_of_a_feature_go_on_over_a_release_and_what_drifted_comes_firs
 
     stubs.answer("cloudwatch", "ListMetrics", listed)
     stubs.answer("cloudwatch", "GetMetricData", points)
-    asked = project(stubs, "drift")
-    found = drift(asked, f"{asked.prefix}-{RUN[:8]}-p", [look(RUN, 1), look(FORMER, 4, "minutes")])
+    found = drift(asked, [look(RUN, 1), look(FORMER, 4, "minutes")])
     assert [name for name, _ in found.features] == ["minutes", "calm"]
     assert [line.moments for _, line in found.features] == [(NOW - timedelta(hours=3), NOW)] * 2
-    assert found.rows.values == (500.0, 500.0)
+    assert found.rows.values == (500.0, 500.0) and not found.before
+
+
+def test_where_no_look_of_the_page_was_judged_older_distances_are_shown() -> None:
+    account = Watched("before", verdicts=["too few rows", "too few rows"], judged_before=True)
+    found = drift(account.project, [look(RUN, 1)])
+    assert found.before and found.features[0][1].values == (0.181,)
+
+
+def test_before_the_first_verdict_there_are_no_distances() -> None:
+    stubs = Stubs()
+    stubs.answer("cloudwatch", "ListMetrics", {"Metrics": []})
+    assert drift(project(stubs, "unjudged"), [look(RUN, 1)]).features == ()
+    assert stubs.named("GetMetricData") == []
 
 
 def files(contents: dict[str, Any]) -> Any:

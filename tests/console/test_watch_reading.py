@@ -29,14 +29,18 @@ def test_the_address_names_look_and_feature() -> None:
     assert state.findings and (state.findings.look.name, state.findings.chosen and state.findings.chosen.name) == (other.name, PLAN)
 
 
-def test_distances_are_asked_again_only_when_a_look_has_ended() -> None:
-    account = Watched("asked", verdicts=["no drift"])
+def test_distances_are_asked_again_when_a_look_has_ended_and_else_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    account, clock = Watched("asked", verdicts=["no drift"]), [1200.0]
+    monkeypatch.setattr(watch.time, "monotonic", lambda: clock[0])
     for _ in range(3):
         watch.read(account.project, place(account))
-    assert len(account.stubs.named("ListMetrics")) == 1
+    assert len(account.stubs.named("ListMetrics")) == 2
     account.verdicts = ["drift", "no drift"]
     watch.read(account.project, place(account))
-    assert len(account.stubs.named("ListMetrics")) == 2
+    assert len(account.stubs.named("ListMetrics")) == 4
+    clock[0] += watch.LATE_SECONDS
+    watch.read(account.project, place(account))
+    assert len(account.stubs.named("ListMetrics")) == 6
 
 
 def test_two_reads_of_the_same_are_equal_so_that_nothing_is_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
