@@ -31,13 +31,15 @@ class Former:
 def former(project: Project, versions: Iterable[Version], live: Version, answering: Iterable[str]) -> tuple[Former, ...]:
     """Return the releases that do not answer now, the newest first; of a run with several versions the newest counts."""
     newest: dict[str, Version] = {}
+    first: dict[str, int] = {}  # going back may publish a version, so when a run came its first one says
     for version in sorted(versions, key=lambda each: -each.number):
         newest.setdefault(version.run, version)
+        first[version.run] = version.number
     wanted = [version for run, version in newest.items() if run not in {live.run, *answering}]
     with ThreadPoolExecutor(max(2 * len(wanted), 1)) as pool:
         records = [pool.submit(_record, project, version.run) for version in wanted]
         endpoints = [pool.submit(endpoint, project, version.endpoint) for version in wanted]
-        return tuple(_former(version, record.result(), place.result(), live)
+        return tuple(_former(version, record.result(), place.result(), later=first[version.run] > first[live.run])
                      for version, record, place in zip(wanted, records, endpoints, strict=True))
 
 
@@ -53,9 +55,9 @@ def _record(project: Project, run: str) -> dict[str, Any]:
     return found
 
 
-def _former(version: Version, record: dict[str, Any], place: Endpoint, live: Version) -> Former:
+def _former(version: Version, record: dict[str, Any], place: Endpoint, *, later: bool) -> Former:
     return Former(version.run, version.number, version.published, change(record), version.endpoint,
-                  sum(variant.current for variant in place.variants), _why_not(record, place), version.number > live.number)
+                  sum(variant.current for variant in place.variants), _why_not(record, place), later)
 
 
 def _why_not(record: dict[str, Any], place: Endpoint) -> str:

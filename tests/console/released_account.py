@@ -51,7 +51,7 @@ class Released:
         return {"FunctionVersion": str(self.live), "RoutingConfig": {"AdditionalVersionWeights": self.weights}}
 
     def _version(self, given: dict[str, Any]) -> dict[str, Any]:
-        run = {"1": OLD, "2": NEW}.get(given["Qualifier"])
+        run = {"1": OLD, "2": NEW, "3": OLD}.get(given["Qualifier"] if int(given["Qualifier"]) <= max(2, self.live) else "")
         if run is None:
             raise refusal("ResourceNotFoundException", "no such version")
         return {"LastModified": "2026-11-21T10:00:00.000+0000", "Environment": {"Variables": {
