@@ -7,6 +7,7 @@ from console.account import Project
 from console.acting.going_back import GoingBack, last
 from console.live import Page
 from console.parts.alarm_table import alarm_table
+from console.parts.announced import announced
 from console.parts.badges import badge
 from console.parts.empty import faults, to_a_release
 from console.parts.markup import heading, link, paragraph, tag
@@ -66,6 +67,7 @@ def _empty(place: Place) -> None:
 
 def _serves(value: tuple[Place, Version, Version | None, Deployment | None]) -> None:
     place, live, coming, moved = value
+    announced()
     with tag("div", classes="headline"):
         heading(2, f"Run {live.run[:8]} serves")
         badge(*_state(coming, moved))

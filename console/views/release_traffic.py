@@ -11,7 +11,7 @@ from console.reading.series import Span
 
 NAMES = {RELEASE: "The newest release", "15m": "15 minutes", "1h": "1 hour", "3h": "3 hours", "1d": "1 day", "7d": "7 days"}
 COLUMNS = (Column("Version"), Column("Run"), Column("Share now", number=True), Column("Requests", number=True), Column("Errors", number=True),
-           Column("p95 of the function", number=True), Column("p95 of the model", number=True), Column("Instances", number=True))
+           Column("Highest p95 of the function", number=True), Column("Highest p95 of the model", number=True), Column("Instances", number=True))
 
 
 def traffic(value: tuple[Place, str, Span | None, tuple[Traffic, ...]]) -> None:

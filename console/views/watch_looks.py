@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from console.parts.announced import announced
 from console.parts.badges import badge
 from console.parts.markup import heading, link, paragraph, tag
 from console.parts.table import Cell, Column, table
@@ -24,6 +25,7 @@ def verdict(value: tuple[Place, Rules, Looks]) -> None:
     """Draw how it stands: the newest look that came to a verdict, or why there is none, and what to do."""
     place, told, seen = value
     judged = next((look for look in seen.page if look.run == told.run and look.verdict in ("drift", "no drift")), None)
+    announced()
     word, kind = VERDICTS[judged.verdict] if judged else ("No verdict yet", "idle")
     with tag("div", classes="headline"):
         heading(2, f"Run {told.run[:8]} is watched" if told.capturing else f"Run {told.run[:8]} is not watched")
