@@ -44,3 +44,13 @@ def truths(numbers: Sequence[int]) -> list[str]:
     """Return whether these customers, counted from 1, left: yes or no."""
     found = rows()[1]
     return [found[number - 1][-1] for number in numbers]
+
+
+def share_who_left(feature: str) -> dict[str, float]:
+    """Return the share of customers who left, in percent, by the value of a feature."""
+    header, found = rows()
+    place = header.index(feature)
+    by_value: dict[str, list[bool]] = {}
+    for row in found:
+        by_value.setdefault(row[place], []).append(row[-1] == "yes")
+    return {value: 100 * sum(by_value[value]) / len(by_value[value]) for value in sorted(by_value)}

@@ -74,16 +74,16 @@ def send(release: Release, live: str) -> None:
     say(f"{len(traffic.answers)} requests, none failed")
 
 
-def wait_for_alarm(project: Project) -> dict[str, Any]:
-    """Wait until the alarm on drift is on; return its reason. Raises DemoError when it stays silent."""
+def wait_for_alarm(project: Project, seconds: float = SECONDS_FOR_A_LOOK) -> dict[str, Any]:
+    """Wait until the alarm on drift is on; return its reason. Raises DemoError when it stays silent for so many seconds."""
     name = f"{project.name}-drift"
 
     def look() -> dict[str, Any] | None:
         [alarm] = boto3.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
         return alarm if alarm["StateValue"] == "ALARM" else None
 
-    alarm = until(look, SECONDS_FOR_A_LOOK,
-                  f"alarm {name} did not go on in {SECONDS_FOR_A_LOOK} s; the executions of state machine {project.name}-monitoring say why")
+    alarm = until(look, seconds,
+                  f"alarm {name} did not go on in {seconds:.0f} s; the executions of state machine {project.name}-monitoring say why")
     say(f"alarm {name} is on: {alarm['StateReason']}")
     return {"alarm": name, "reason": alarm["StateReason"]}
 

@@ -13,7 +13,7 @@ from narration import DemoError
 from waiting import until
 
 ROOT = Path(__file__).resolve().parent.parent
-MODEL = "churn"
+MODEL, EMAIL = "churn", "admin@example.com"
 CREATE_SECONDS = 600
 
 
@@ -33,13 +33,13 @@ def publish(organization: str) -> None:
         raise DemoError(f"scripts/build.sh ended with {built.returncode}; it says why above")
 
 
-def create_project(organization: str, project: str, prefix: str, network: str) -> str:
+def create_project(organization: str, project: str, prefix: str, network: str, email: str = EMAIL) -> str:
     """Create the project from the organization template; return the prefix of its names."""
     catalog, sagemaker = boto3.client("servicecatalog"), boto3.client("sagemaker")
     product = boto3.client("cloudformation").describe_stack_resource(
         StackName=organization, LogicalResourceId="Product")["StackResourceDetail"]["PhysicalResourceId"]
     artifact = catalog.list_provisioning_artifacts(ProductId=product)["ProvisioningArtifactDetails"][-1]
-    form = {"ModelName": MODEL, "ProjectPrefix": prefix, "Email": "admin@example.com", "NetworkMode": network,
+    form = {"ModelName": MODEL, "ProjectPrefix": prefix, "Email": email, "NetworkMode": network,
             "RetrainingSchedule": "rate(30 days)"}  # so that a demo on a month's last day has no other run than its own
     sagemaker.create_project(
         ProjectName=project, ProjectDescription="Who will leave?",

@@ -85,13 +85,13 @@ class Pipeline:
         """Return what the pipeline keeps of a run: its trigger, its sources' revisions, its status."""
         return next(each for each in self.runs() if each["pipelineExecutionId"] == run)
 
-    def approve(self) -> None:
-        """Answer the pipeline's question with yes."""
+    def approve(self, summary: str = "the demo says yes") -> None:
+        """Answer the pipeline's question with yes; the summary is kept with the run."""
         stages = {stage["stageName"]: stage for stage in self._client.get_pipeline_state(name=self.name)["stageStates"]}
         [approval] = [action for action in stages[APPROVAL[0]]["actionStates"] if action["actionName"] == APPROVAL[1]]
         self._client.put_approval_result(
             pipelineName=self.name, stageName=APPROVAL[0], actionName=APPROVAL[1],
-            token=approval["latestExecution"]["token"], result={"status": "Approved", "summary": "the demo says yes"})
+            token=approval["latestExecution"]["token"], result={"status": "Approved", "summary": summary})
 
     def stop(self, run: str, reason: str) -> bool:
         """End a run without waiting for what it is at; return whether it had not ended by itself."""
