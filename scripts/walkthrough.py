@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.config import Config
+from botocore.exceptions import NoRegionError
 
 from plain_faults import EXPECTED, NotReady, sentence
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = Path("build/notebooks")  # what notebooks write, as seen from the repository
+QUICK = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 2})  # a first look need not be patient
 
 
 def begin() -> None:
@@ -29,18 +32,19 @@ def begin() -> None:
         kind._render_traceback_ = lambda error: [sentence(error)]
 
 
-def account() -> str:
-    """Say whose account is used and where, and return its id; raises what plain_faults.py has a sentence for."""
+def account() -> None:
+    """Say whose account is used and where; raises what plain_faults.py has a sentence for."""
     session = boto3.Session()
-    found = session.client("sts").get_caller_identity()
+    if not session.region_name:
+        raise NoRegionError
+    found = session.client("sts", config=QUICK).get_caller_identity()
     where = os.environ.get("AWS_ENDPOINT_URL") or "AWS"
     print(f"account {found['Account']}, region {session.region_name}, at {where}; you are {found['Arn'].rpartition(':')[2]}")
-    return str(found["Account"])
 
 
 def sh(command: str) -> None:
     """Run a command and show what it says while it runs; raises NotReady when it fails."""
-    with subprocess.Popen(["bash", "-c", command], cwd=ROOT, text=True, stdin=subprocess.DEVNULL,
+    with subprocess.Popen(["bash", "-o", "pipefail", "-c", command], cwd=ROOT, text=True, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         for line in process.stdout or ():
             print(line, end="")
