@@ -32,6 +32,7 @@ environment workflow requirements/build.txt requirements/pytest.txt
 environment checkov requirements/checkov.txt
 environment console requirements/console.txt
 environment console-test requirements/console.txt requirements/console-test.txt
+environment notebooks requirements/local.txt requirements/notebooks.txt
 
 status=0
 image() { # the programs of the image, and what writes the workflow
@@ -50,6 +51,7 @@ build/env/workflow/bin/python -m pytest tests/unit/model -m "$marks" || status=1
 build/env/console-test/bin/python -m pytest tests/console -m "$console" || status=1
 build/env/test/bin/python -m pytest tests/unit/api tests/unit/custom_resource tests/unit/scripts tests/unit/test_*.py tests/templates tests/local \
   --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "$marks" "$@" || status=1
+build/env/notebooks/bin/python -m pytest --nbmake --nbmake-timeout=1200 notebooks tests/notebooks -m "$marks" || status=1
 if [ "$full" -eq 1 ]; then
   images=0
   bash scripts/test-images.sh || images=$?

@@ -25,7 +25,7 @@ MAY_IMPORT = {  # folder -> packages of the repository
     "console": {"console"},
     "benchmarks": {"benchmarks", "container"},
     "scripts": set(),
-    "notebooks": set(),
+    "notebooks": {"tests"},  # conftest.py: the account in which they are tested
     "local": {"local"},
 }
 

@@ -61,6 +61,14 @@ def test_it_begins_with_what_it_is_and_every_part_says_why(path: Path) -> None:
 
 
 @every_notebook
+def test_it_begins_as_all_do_and_says_at_once_whose_account_it_uses(path: Path) -> None:
+    """So that what tests/notebooks shows of one of them holds for all."""
+    alone = ["import sys\n", "\n", 'sys.path.insert(0, "../scripts")\n', "import walkthrough\n", "\n", "walkthrough.begin()"]
+    first = cells(path, "code")[0]["source"]
+    assert first == (alone if path.stem == "1_container" else [*alone[:-1], "walkthrough.begin()\n", "walkthrough.account()"])
+
+
+@every_notebook
 def test_cells_hold_no_logic(path: Path) -> None:
     found = {f"{name}: {type(node).__name__}" for name, tree in programs(path) for node in ast.walk(tree) if isinstance(node, LOGIC)}
     assert found == set()

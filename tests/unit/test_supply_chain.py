@@ -23,6 +23,7 @@ ENVIRONMENTS = {  # as scripts/setup.sh and scripts/test.sh make them
     "build/env/workflow": ["requirements/build.txt", "requirements/pytest.txt"],
     "build/env/console": ["requirements/console.txt"],
     "build/env/console-test": ["requirements/console.txt", "requirements/console-test.txt"],
+    "build/env/notebooks": ["requirements/local.txt", "requirements/notebooks.txt"],
 }
 SEEDS = {"pip", "setuptools"}  # what python -m venv puts into .venv; it is no part of what runs
 
