@@ -48,6 +48,7 @@ What to try next:
   head -2 data/churn.csv | cut -d, -f1-19 | curl --aws-sigv4 aws:amz:us-east-1:execute-api --user test:test \\
     -H 'Content-Type: text/csv' --data-binary @- {release.api.url}
   git -C {clone} push   # after a change and a commit: a run of your own
+  bash scripts/notebooks.sh   # walk-throughs of all this, in JupyterLab
 and once a run waits for a person:
   aws codepipeline put-approval-result --pipeline-name {name} --stage-name DeployDev --action-name Approval \\
     --result status=Approved,summary=yes --token "$(aws codepipeline get-pipeline-state --name {name} --output text \\

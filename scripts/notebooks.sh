@@ -17,4 +17,4 @@ if [ "${1:-}" = --test ]; then
   exec build/env/notebooks/bin/python -m pytest --nbmake --nbmake-timeout=1200 notebooks "$@"
 fi
 [ -n "${AWS_ENDPOINT_URL:-}" ] || echo "notebooks: AWS_ENDPOINT_URL is not set, so notebooks 2 to 5 act in your account on AWS" >&2
-exec build/env/notebooks/bin/jupyter lab --ServerApp.ip=127.0.0.1 notebooks
+exec build/env/notebooks/bin/jupyter lab --ServerApp.ip=127.0.0.1 --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate notebooks

@@ -109,4 +109,4 @@ def _frame(name: str, inner: list[Drawn]) -> Drawn:
 def _seconds(run: StateRun | None) -> str:
     if run is None:
         return ""
-    return f", {((run.ended or datetime.now(UTC)) - run.started).total_seconds():.1f} s"
+    return f", {svg.length(((run.ended or datetime.now(UTC)) - run.started).total_seconds())}"

@@ -30,6 +30,11 @@ def picture(title: str, width: float, height: float, parts: list[str]) -> str:
     """Return an SVG document on white paper; the title is for who cannot see it."""
     head = (f'<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
             f'<path d="M0,0 L8,4 L0,8 z" fill="{LINE}"/></marker></defs>')
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}" '
             f'style="max-width: 100%; height: auto; background: {PAPER}" font-family="system-ui, sans-serif" font-size="13">'
             f"<title>{escape(title)}</title>{head}{''.join(parts)}</svg>")
+
+
+def length(seconds: float) -> str:
+    """Return a stretch of time as people say it."""
+    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

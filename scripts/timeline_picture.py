@@ -43,11 +43,6 @@ def picture(bars: Sequence[Bar]) -> str:
         y, seconds = PADDING + ROW * number, (bar.ended - bar.started).total_seconds()
         x, width = left + SCALE * (bar.started - first).total_seconds() / whole, max(SCALE * seconds / whole, 2.0)
         parts += [svg.words(left - 8, y + BAR / 2, bar.name, "end"), svg.box(x, y, width, BAR, svg.COLORS[bar.status]),
-                  svg.words(x + width + 6, y + BAR / 2, f"{length(seconds)} {svg.SIGNS[bar.status]}", "start", svg.GREY)]
-    title = "; ".join(f"{bar.name} {bar.status} in {length((bar.ended - bar.started).total_seconds())}" for bar in bars)
+                  svg.words(x + width + 6, y + BAR / 2, f"{svg.length(seconds)} {svg.SIGNS[bar.status]}", "start", svg.GREY)]
+    title = "; ".join(f"{bar.name} {bar.status} in {svg.length((bar.ended - bar.started).total_seconds())}" for bar in bars)
     return svg.picture(title, left + SCALE + 90, 2 * PADDING + ROW * len(bars), parts)
-
-
-def length(seconds: float) -> str:
-    """Return a stretch of time as people say it."""
-    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

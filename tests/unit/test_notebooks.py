@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,3 +97,8 @@ def test_files_and_notebooks_that_it_names_exist(path: Path) -> None:
     named = set(re.findall(r"(?<![\w/.-])((?:api|container|data|docs|model|scripts|tests)/[\w/.-]*\w\.(?:md|py|sh|json|yml|csv))\b", text))
     assert named - {"container/inference.py"} and {name for name in named - {"container/inference.py"} if not (ROOT / name).is_file()} == set()
     assert {name for name in re.findall(r"\]\(([\w.]+)\)", text) if not (path.parent / name).is_file()} == set()
+
+
+def test_the_command_that_opens_them_names_its_arguments_when_it_is_given_another() -> None:
+    outcome = subprocess.run(["bash", "scripts/notebooks.sh", "--tset"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (outcome.returncode, outcome.stderr) == (2, "usage: scripts/notebooks.sh [--test [pytest arguments]]\n")
