@@ -39,9 +39,12 @@ def chosen(project: str = "") -> Project:
 
 def statuses() -> dict[str, str]:
     """Return the status of each project that is not deleted."""
-    pages = boto3.client("sagemaker").get_paginator("list_projects").paginate()
-    return {item["ProjectName"]: item["ProjectStatus"] for page in pages for item in page["ProjectSummaryList"]
-            if item["ProjectStatus"] != "DeleteCompleted"}
+    client, found, more = boto3.client("sagemaker"), {}, {"MaxResults": 100}
+    while more:
+        page = client.list_projects(**more)
+        found |= {item["ProjectName"]: item["ProjectStatus"] for item in page["ProjectSummaryList"]}
+        more = {"MaxResults": 100, "NextToken": page["NextToken"]} if page.get("NextToken") else {}
+    return {name: status for name, status in found.items() if status != "DeleteCompleted"}
 
 
 def own(project: str, organization: str, prefix: str, email: str) -> Project:

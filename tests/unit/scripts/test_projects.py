@@ -8,17 +8,24 @@ import projects
 from plain_faults import NotReady
 
 
-class Pages:
-    """A client whose list calls give these items, whichever is asked for."""
+class Account:
+    """SageMaker with these projects, one a page, and CloudFormation with these stacks."""
 
-    def __init__(self, **items: list[dict]) -> None:
-        self._items = items
+    def __init__(self, projects: dict[str, str], stacks: tuple[str, ...]) -> None:
+        self._projects = [{"ProjectName": name, "ProjectStatus": status} for name, status in projects.items()]
+        self._stacks = [{"StackName": name} for name in stacks]
+
+    def list_projects(self, MaxResults: int, NextToken: str = "0") -> dict:  # noqa: N803 - as boto3 calls them
+        place = int(NextToken)
+        more = {"NextToken": str(place + 1)} if place + 1 < len(self._projects) else {}
+        return {"ProjectSummaryList": self._projects[place:place + 1], **more}
 
     def get_paginator(self, name: str) -> Any:
+        assert name == "describe_stacks"
         return self
 
-    def paginate(self, **_: Any) -> list[dict]:
-        return [self._items]
+    def paginate(self) -> list[dict]:
+        return [{"Stacks": self._stacks}]
 
 
 @pytest.fixture
@@ -28,9 +35,8 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(projects, "named", lambda name: name)
 
     def make(stacks: tuple[str, ...] = (), **statuses: str) -> None:
-        pages = Pages(ProjectSummaryList=[{"ProjectName": name, "ProjectStatus": status} for name, status in statuses.items()],
-                      Stacks=[{"StackName": name} for name in stacks])
-        monkeypatch.setattr(projects.boto3, "client", lambda service: pages)
+        made = Account(statuses, stacks)
+        monkeypatch.setattr(projects.boto3, "client", lambda service: made)
 
     return make
 
