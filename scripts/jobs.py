@@ -72,9 +72,13 @@ def log(kind: Kind, name: str) -> list[str]:
     """Return what a job wrote, line by line; nothing where it wrote nothing."""
     logs = boto3.client("logs")
     try:
-        pages = list(logs.get_paginator("filter_log_events").paginate(logGroupName=kind.log_group, logStreamNamePrefix=f"{name}/"))
+        streams = logs.describe_log_streams(logGroupName=kind.log_group, logStreamNamePrefix=f"{name}/")["logStreams"]
     except logs.exceptions.ResourceNotFoundException:
         return []
+    if not streams:
+        return []
+    names = [stream["logStreamName"] for stream in streams]
+    pages = logs.get_paginator("filter_log_events").paginate(logGroupName=kind.log_group, logStreamNames=names)
     return [event["message"].rstrip() for page in pages for event in page["events"]]
 
 

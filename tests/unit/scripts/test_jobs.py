@@ -33,14 +33,18 @@ class Cloud:
         self.asked.append(request)
         return self.states.pop(0)
 
-    def get_paginator(self, name: str) -> Any:
-        return self
-
-    def paginate(self, **request: str) -> list[dict]:
+    def describe_log_streams(self, **request: str) -> dict[str, Any]:
         self.asked.append(request)
         if self.lines is None:
             raise NoSuchGroup
-        return [{"events": [{"message": line} for line in self.lines]}]
+        return {"logStreams": [{"logStreamName": "job-1/algo"}]}
+
+    def get_paginator(self, name: str) -> Any:
+        return self
+
+    def paginate(self, **request: Any) -> list[dict]:
+        self.asked.append(request)
+        return [{"events": [{"message": line} for line in self.lines or ()]}]
 
 
 @pytest.fixture
@@ -62,7 +66,8 @@ def test_a_job_is_followed_to_its_end_and_its_log_is_shown(cloud: Any, capsys: p
     told = capsys.readouterr().out.splitlines()
     assert [line.split()[1:] for line in told[:2]] == [["job-1", "InProgress"], ["job-1", "Completed"]]
     assert told[2:] == ["  | first", "  | last"]
-    assert made.asked[-1] == {"logGroupName": "/aws/sagemaker/ProcessingJobs", "logStreamNamePrefix": "job-1/"}
+    group = {"logGroupName": "/aws/sagemaker/ProcessingJobs"}
+    assert made.asked[-2:] == [group | {"logStreamNamePrefix": "job-1/"}, group | {"logStreamNames": ["job-1/algo"]}]
 
 
 def test_a_job_that_failed_says_why(cloud: Any) -> None:
