@@ -39,7 +39,8 @@ def chosen(project: str = "") -> Project:
 
 def statuses() -> dict[str, str]:
     """Return the status of each project that is not deleted."""
-    client, found, more = boto3.client("sagemaker"), {}, {"MaxResults": 100}
+    client, more = boto3.client("sagemaker"), {"MaxResults": 100}
+    found: dict[str, str] = {}
     while more:
         page = client.list_projects(**more)
         found |= {item["ProjectName"]: item["ProjectStatus"] for item in page["ProjectSummaryList"]}

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import svg
 from pipeline_runs import place, waits
@@ -27,7 +28,7 @@ def of_states(runs: dict[str, StateRun]) -> list[Bar]:
     return [Bar(name, run.status, run.started, run.ended) for name, run in runs.items() if run.ended]
 
 
-def of_actions(actions: Sequence[dict]) -> list[Bar]:
+def of_actions(actions: Sequence[dict[str, Any]]) -> list[Bar]:
     """Return a bar for each action of a pipeline's run that does not wait for a person."""
     return [Bar("/".join(place(action)), STATUSES.get(action["status"], "stopped"), action["startTime"], action["lastUpdateTime"])
             for action in actions if not waits(action)]

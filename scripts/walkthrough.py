@@ -29,7 +29,7 @@ def begin() -> None:
     os.environ["AWS_PAGER"] = ""
     sys.stderr = sys.stdout  # what scripts tell is no fault, and is not to look like one
     for kind in EXPECTED:  # IPython shows this in place of a traceback
-        kind._render_traceback_ = lambda error: [sentence(error)]
+        kind._render_traceback_ = lambda error: [sentence(error)]  # type: ignore[union-attr]
 
 
 def account() -> None:

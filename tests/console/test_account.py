@@ -30,7 +30,7 @@ def test_a_project_is_known_by_the_pipeline_that_its_id_ends(session: StubbedSes
     found = described(session, "CreateCompleted", ["other", "demo-churn-p-0123456789ab"]).project("churn")
     assert (found.pipeline, found.bucket, found.build) == (
         "demo-churn-p-0123456789ab", "demo-churn-p-0123456789ab-000000000000", "demo-churn-p-0123456789ab-build")
-    assert found.workflow_arn == "arn:aws:states:us-east-1:000000000000:stateMachine:demo-churn-p-0123456789ab-workflow"
+    assert found.workflow_arn == f"arn:aws:states:us-east-1:000000000000:stateMachine:{found.pipeline}-workflow"
 
 
 def test_a_project_is_looked_up_once_in_a_while_and_not_for_each_look(session: StubbedSession, monkeypatch: pytest.MonkeyPatch) -> None:
