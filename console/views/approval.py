@@ -15,6 +15,7 @@ from console.reading.revision import Revision
 from console.views.approval_answer import answering
 from console.views.candidate_changes import changed
 from console.views.candidate_numbers import confusion, curve, golden, metrics
+from console.views.candidate_report import report_button
 
 TITLE = "Approval"
 SECONDS = 3.0
@@ -33,6 +34,7 @@ def draw(page: Page, state: State) -> None:
         return
     found, new, evaluation = state.candidate, state.new, state.candidate.evaluation
     page.part("asked", (new, state.question, state.standing.question, state.standing.answer), partial(_asked, page.place))
+    page.part("ways", (state.project, new.run, evaluation is not None), partial(_ways, page))
     if evaluation is None:
         page.part("missing", found.missing, _missing)
     else:
@@ -96,10 +98,16 @@ def _asked(place: Place, value: tuple[Revision, Question | None, Question | None
         with tag("p", "This run does not wait for an answer. "):
             if other:
                 link(f"Run {other.run[:8]} does.", place.link(run=""))
+
+
+def _ways(page: Page, value: tuple[Project, str, bool]) -> None:
+    project, run, measured = value
     with tag("div", classes="buttons"):
-        link("Run", place.link("project", new.run), "button")
-        link("Training graph", place.link("graph", new.run), "button")
-        link("Logs", place.link("logs", new.run), "button")
+        link("Run", page.place.link("project", run), "button")
+        link("Training graph", page.place.link("graph", run), "button")
+        link("Logs", page.place.link("logs", run), "button")
+        if measured:
+            report_button(page, project, run)
 
 
 def _missing(why: str) -> None:

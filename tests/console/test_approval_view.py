@@ -42,6 +42,17 @@ def test_what_would_change_is_shown_with_intervals_and_verdicts(page: Page, proj
     screenshots(page, "approval")
 
 
+def test_the_report_is_downloaded_as_it_was_written(page: Page, project: RecordedTraining, address: str) -> None:
+    page.goto(f"{address}/{NAME}/approval")
+    page.get_by_role("button", name="Download the report").click()
+    expect(page.get_by_text("The evaluation of run 00000003 wrote no report.")).to_be_visible()
+    project.file(project.new, "evaluation/report.html", "<h1>Evaluation</h1>")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the report").click()
+    assert download.value.suggested_filename == "evaluation-00000003.html"
+    assert download.value.path().read_text() == "<h1>Evaluation</h1>"
+
+
 def test_nobody_answers_before_the_numbers_are_there_and_the_answer_is_given_once(page: Page, project: RecordedTraining, address: str) -> None:
     hold, read = threading.Event(), project.content
 
