@@ -57,8 +57,11 @@ def _nothing(place: Place, value: tuple[Project, Standing]) -> None:
             run, stage = standing.running
             with tag("p"):
                 link(f"Run {run[:8]}", place.link("project", run))
-                tag("span", f" is in stage {stage}. " + (
-                    "It was answered already; its release is next." if stage == "DeployPrd" else "This page shows its numbers once it asks."))
+                tag("span", f" is in stage {stage}. ")
+                if stage == "DeployPrd":
+                    link("Follow its release.", place.link("release", ""))
+                else:
+                    tag("span", "This page shows its numbers once it asks.")
         else:
             paragraph("A push to the project's repository or an upload of data-source.zip starts a run; so does")
             tag("pre", f"aws codepipeline start-pipeline-execution --name {project.pipeline}", "code", tabindex="0")

@@ -19,9 +19,10 @@ def changed(value: tuple[Revision, Revision | None]) -> None:
     if live is None:
         paragraph("Nothing serves yet: this would be the project's first release.")
     elif live.run == new.run:
-        paragraph("This run serves already.")
+        paragraph("Nothing: this run serves already.")
         live = None
-    table("Sources of the candidate and of what serves", COLUMNS if live else COLUMNS[:2], [_row(name, new, live) for name in DRAWN])
+    table("Sources of the candidate and of what serves" if live else "Sources of the candidate",
+          COLUMNS if live else COLUMNS[:2], [_row(name, new, live) for name in DRAWN])
     if live:
         _fields(changes(live, new))
 

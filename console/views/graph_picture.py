@@ -44,6 +44,7 @@ def _shown(machine: Branch, told: dict[str, Told]) -> Iterator[str]:
 
 
 def _branch(branch: Branch, ids: dict[str, str], shown: set[str], told: dict[str, Told], over: bool) -> Iterator[str]:
+    starts = {step.name: [inner.start for inner in step.branches] for step in branch.steps}
     for step in branch.steps:
         if step.name in shown:
             yield from _step(step, ids, shown, told, over)
@@ -51,6 +52,7 @@ def _branch(branch: Branch, ids: dict[str, str], shown: set[str], told: dict[str
         for way in step.ways:
             if step.name in shown and way.to in shown:
                 yield f"{ids[step.name]} {_arrow(way)} {ids[way.to]}"
+                yield from (f"{ids[step.name]} ~~~ {ids[start]}" for start in starts.get(way.to, ()))  # unseen, so that branches begin side by side
 
 
 def _step(step: Step, ids: dict[str, str], shown: set[str], told: dict[str, Told], over: bool) -> Iterator[str]:

@@ -74,6 +74,7 @@ def test_nobody_answers_before_the_numbers_are_there_and_the_answer_is_given_onc
     expect(page.get_by_role("status").filter(has_text="Run 00000003 is approved and goes on to production.")).to_be_visible()
     expect(page.get_by_role("heading", name="Nothing waits for an answer")).to_be_visible()
     expect(page.get_by_text("“as good, with smaller trees”")).to_be_visible()
+    expect(page.get_by_role("link", name="Follow its release.")).to_have_attribute("href", f"/{NAME}/release")
     assert [(each["token"], each["result"]) for each in project.requests("PutApprovalResult")] == [
         ("token-1", {"status": "Approved", "summary": "as good, with smaller trees"})]
     screenshots(page, "approval-answered")

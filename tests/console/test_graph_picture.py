@@ -42,6 +42,12 @@ def test_ways_of_a_choice_say_what_it_looks_at() -> None:
     assert f'{node("Gate")} -->|"otherwise"| {node("GateFailed")}' in found
 
 
+def test_branches_begin_side_by_side_below_what_comes_before() -> None:
+    found = lines()
+    assert f"{node('PrepareData')} --> {node('BaselineAndTrain')}" in found
+    assert [line for line in found if "~~~" in line] == [f"{node('PrepareData')} ~~~ {node(name)}" for name in ("Baseline", "Train")]
+
+
 def test_every_branch_that_is_opened_is_closed() -> None:
     found = lines()
     assert sum(line.startswith("subgraph") for line in found) == found.count("end") == 1
