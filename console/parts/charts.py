@@ -37,7 +37,7 @@ def number(value: float | None) -> str:
 
 def over_time(caption: str, said: str, series: Sequence[Named], unit: str = "", *, stacked: bool = False, top: float | None = None) -> None:
     """Add lines over time; ``said`` is what there is to see, for those who do not see it."""
-    label = LABEL | {"formatter": TIMES, "hideOverlap": True, "alignMinLabel": "left", "alignMaxLabel": "right"}
+    label = LABEL | {"rich": None, "formatter": TIMES, "hideOverlap": True, "alignMinLabel": "left", "alignMaxLabel": "right"}
     options = _frame({"type": "time", "splitNumber": 4, "axisLabel": label, "axisLine": {"lineStyle": {"color": GRID}}, "splitLine": {"show": False}},
                      {"type": "value", "min": 0, "max": top, "axisLabel": LABEL | {"formatter": f"{{value}}{unit}"}})
     options["series"] = [_line(place, name, line, stacked=stacked) for place, (name, line) in enumerate(series)]
@@ -46,9 +46,10 @@ def over_time(caption: str, said: str, series: Sequence[Named], unit: str = "", 
 
 def _line(place: int, name: str, line: Line, *, stacked: bool) -> dict[str, Any]:
     points = [[moment.timestamp() * 1000, value] for moment, value in zip(line.moments, line.values, strict=True)]
-    few = len(points) < 40
-    return {"type": "line", "name": name, "data": points, "showSymbol": few, "symbolSize": 5, "symbol": "circle", "step": "end" if stacked else None,
-            "stack": "all" if stacked else None, "areaStyle": {"color": colour(place), "opacity": 0.35} if stacked else None,
+    few, alone = len(points) < 40, len(points) < 3
+    return {"type": "line", "name": name, "data": points, "showSymbol": few, "symbol": "circle", "symbolSize": 9 if alone else 5,
+            "step": "end" if stacked else None, "stack": "all" if stacked else None,
+            "areaStyle": {"color": colour(place), "opacity": 0.35} if stacked else None,
             "itemStyle": {"color": colour(place)}, "lineStyle": {"color": colour(place), "width": 2}, "emphasis": {"disabled": True}}
 
 

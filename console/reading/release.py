@@ -18,6 +18,7 @@ from console.reading.versions import Routing, Version, routing, versions
 DEPLOYMENTS, VERSIONS = 6, 10  # the newest ones; older ones are in CodeDeploy's and Lambda's own lists
 SPANS = {"15m": timedelta(minutes=15), "1h": timedelta(hours=1), "3h": timedelta(hours=3), "1d": timedelta(days=1), "7d": timedelta(days=7)}
 RELEASE = "release"  # the span of the newest deployment
+LEAST_POINTS = 60  # of that span: a going back takes no time, and one comes to see what it has changed
 LATELY = timedelta(hours=1)  # after its end it is still what a person comes for
 
 
@@ -90,7 +91,7 @@ def stretch(project: Project, chosen: str, moved: Sequence[Deployment]) -> tuple
     now, shortest = datetime.now(UTC), series.finest(project)
     last = next(iter(moved), None)
     if last and (chosen == RELEASE or (chosen not in SPANS and (last.active or now - (last.ended or now) < LATELY))):
-        length = max((last.ended or now) - last.created, timedelta(seconds=20 * shortest))
+        length = max((last.ended or now) - last.created, timedelta(seconds=LEAST_POINTS * shortest))
         end = min(last.created + 1.4 * length, now) if last.ended else now
         return RELEASE, series.span(last.created - 0.15 * length, end, shortest)
     name = chosen if chosen in SPANS else "1h"

@@ -27,6 +27,9 @@ def newest(value: tuple[Deployment, dict[int, str]]) -> None:
     paragraph(_said(moved, runs), "quiet")
     if moved.reason:
         paragraph(moved.reason, "fault")
+    if moved.kind != "release":
+        paragraph("All requests move at once on the way back: neither hooks nor alarms are asked.", "quiet")
+        return
     with tag("ol", classes="stages"):
         for step in moved.steps:
             with tag("li", classes="stage"):
@@ -47,8 +50,7 @@ def _step(step: Step, moved: Deployment) -> None:
     with tag("div", classes="headline"):
         heading(3, title)
         badge({"InProgress": "Under way"}.get(step.status, step.status), STATES.get(step.status, "idle"))
-    skipped = moved.kind != "release" and step.hook
-    paragraph("Not asked on the way back." if skipped else f"{f'Hook {step.hook}. ' if step.hook else ''}{meaning}", "quiet")
+    paragraph(f"{f'Hook {step.hook}. ' if step.hook else ''}{meaning}", "quiet")
     if step.reason:
         paragraph(step.reason, "fault" if step.status == "Failed" else "")
     if step.started and step.ended:

@@ -61,7 +61,7 @@ def released_console(folder: Path, script: Path) -> Iterator[ReleasedConsole]:
     """Start a console; ``script`` is what goes back in it."""
     file = folder / "state.json"
     file.write_text("{}")
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "PYTEST_"))}  # nicegui does otherwise in a test of its own
     command = [sys.executable, "-m", "tests.console.released_console", str(file), str(script), "--port", str(free_port())]
     with subprocess.Popen(command, cwd=ROOT, env=kept | {"AWS_ENDPOINT_URL": ELSEWHERE}, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
