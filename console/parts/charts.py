@@ -83,7 +83,7 @@ def distribution(caption: str, said: str, shown: Numbers | Words) -> None:
 def _frame(across: dict[str, Any], up: dict[str, Any]) -> dict[str, Any]:
     """Return what all charts have."""
     return {
-        "animation": False, "grid": {"left": 8, "right": 16, "top": 12, "bottom": 4, "containLabel": True}, "xAxis": across,
+        "animation": False, "grid": {"left": 8, "right": 28, "top": 12, "bottom": 4, "containLabel": True}, "xAxis": across,
         "yAxis": up | {"splitLine": {"lineStyle": {"color": GRID}}}, "textStyle": {"fontFamily": "inherit"},
         "tooltip": {"trigger": "axis", "axisPointer": {"lineStyle": {"color": TEXT}, "shadowStyle": {"color": GRID, "opacity": 0.5}},
                     "backgroundColor": "var(--sheet)", "borderColor": GRID, "textStyle": {"color": "var(--ink)", "fontSize": 12}, "confine": True}}

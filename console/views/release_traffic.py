@@ -33,10 +33,15 @@ def _name(each: Traffic) -> str:
 
 def _bar(seen: tuple[Traffic, ...]) -> None:
     """Draw how the alias divides the requests now; the texts say it, too."""
+    answering = [(place, each) for place, each in enumerate(seen) if each.share]
     with tag("div", classes="shares"):
-        for place, each in enumerate(seen):
-            if each.share:
-                with tag("div", classes="share", style=f"flex: {each.share:g}; --own: {colour(place)}"):
+        with tag("div", classes="strip", aria_hidden="true"):
+            for place, each in answering:
+                tag("div", style=f"flex: {each.share:g}; background: {colour(place)}")
+        with tag("ul", classes="legend"):
+            for place, each in answering:
+                with tag("li"):
+                    tag("span", classes="swatch", style=f"background: {colour(place)}", aria_hidden="true")
                     tag("span", f"{each.share:g} % {_name(each).lower()}")
 
 
@@ -62,7 +67,7 @@ def _ms(value: float | None) -> str:
 
 def _charts(seen: tuple[Traffic, ...]) -> None:
     divided = shares(seen)
-    said = "; ".join(f"version {version.number} answered {line.last:.0f} % of the requests at last" for version, line in divided if line.last is not None)
+    said = "; ".join(f"{line.last:.0f} % of the requests were answered by version {version.number} at last" for version, line in divided if line.values)
     with tag("div", classes="grid"):
         over_time("Share of the answered requests", f"{said}.", [(f"Version {version.number}", line) for version, line in divided], " %", stacked=True, top=100)
         _lines("Requests", seen, "requests", "")
