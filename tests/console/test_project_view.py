@@ -1,7 +1,6 @@
 """The Project view as a person uses it, on an AWS that was recorded."""
 
 import re
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -127,14 +126,10 @@ def long_project() -> Iterator[RecordedProject]:
         yield recorded
 
 
-def test_two_hundred_runs_are_shown_page_by_page_within_a_second(page: Page, long_project: RecordedProject) -> None:
+def test_two_hundred_runs_are_shown_page_by_page(page: Page, long_project: RecordedProject) -> None:
     with console(long_project.url) as started:
-        page.goto(f"{started}/{NAME}/project")  # what a browser and the console keep is there from now on
-        expect(page.get_by_role("row")).to_have_count(21)
-        began = time.monotonic()
         page.goto(f"{started}/{NAME}/project")
         expect(page.get_by_role("row")).to_have_count(21)
-        assert time.monotonic() - began < 1
         screenshots(page, "project")
         page.get_by_role("link", name="Older runs").click()
         expect(page.get_by_role("row")).to_have_count(41)
