@@ -46,12 +46,21 @@ trap 'kill $(jobs -pr) 2> /dev/null || true; rm -f "$said"' EXIT # true: with no
 image > "$said" 2>&1 &
 bash scripts/check.sh "${checks[@]}" || status=1
 command -v npm > /dev/null || marks="($marks) and not npm" # check.sh has said so
+page() { # what readers see: the console and the notebooks
+  local failed=0
+  build/env/console-test/bin/python -m pytest tests/console -m "$console" || failed=1
+  build/env/notebooks/bin/python -m pytest --nbmake --nbmake-timeout=1200 notebooks tests/notebooks -m "$marks" || failed=1
+  return "$failed"
+}
+said=$(mktemp) # of what runs beside another group, on the second core; shown when it has ended
+trap 'kill $(jobs -pr) 2> /dev/null; rm -f "$said"' EXIT
+page > "$said" 2>&1 &
 build/env/image/bin/python -m pytest tests/unit/container tests/unit/benchmarks -m "$serving" || status=1
 build/env/workflow/bin/python -m pytest tests/unit/model -m "$marks" || status=1
-build/env/console-test/bin/python -m pytest tests/console -m "$console" || status=1
+wait $! || status=1
+cat "$said"
 build/env/test/bin/python -m pytest tests/unit/api tests/unit/custom_resource tests/unit/scripts tests/unit/test_*.py tests/templates tests/local \
   --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "$marks" "$@" || status=1
-build/env/notebooks/bin/python -m pytest --nbmake --nbmake-timeout=1200 notebooks tests/notebooks -m "$marks" || status=1
 if [ "$full" -eq 1 ]; then
   images=0
   bash scripts/test-images.sh || images=$?
