@@ -96,7 +96,7 @@ def _theme() -> None:
     with tag("label", classes="theme"):
         tag("span", "Theme", "unseen")
         with tag("select", data_theme_choice="yes"):
-            for value, text in (("", "System's theme"), ("light", "Light"), ("dark", "Dark")):
+            for value, text in (("", "System"), ("light", "Light"), ("dark", "Dark")):
                 tag("option", text, value=value)
 
 

@@ -84,15 +84,19 @@
     element.showModal();
   });
 
-  const atEnd = new WeakMap(); // boxes that stay at their end until a person scrolls away from it
-  document.addEventListener("scroll", (event) => {
-    const box = event.target;
-    if (box.dataset?.follow) atEnd.set(box, box.scrollHeight - box.scrollTop - box.clientHeight < 32);
-  }, true);
+  const left = new WeakSet(); // boxes whose end a person has scrolled away from; the others stay at it
+  const leave = (event) => {
+    const box = event.target.closest?.("[data-follow]");
+    if (box) requestAnimationFrame(() => {
+      left[box.scrollHeight - box.scrollTop - box.clientHeight < 32 ? "delete" : "add"](box);
+    });
+  };
+  for (const moved of ["wheel", "touchmove", "keyup", "pointerup"]) document.addEventListener(moved, leave, { capture: true, passive: true });
   const follow = () => document.querySelectorAll("[data-follow]").forEach((box) => {
-    if (atEnd.get(box) ?? true) box.scrollTop = box.scrollHeight;
+    if (!left.has(box)) box.scrollTop = box.scrollHeight;
   });
 
+  window.addEventListener("resize", follow);
   const settle = () => { showTimes(); keepOpen(); keepFocus(); openDialogs(); follow(); };
   document.addEventListener("DOMContentLoaded", () => {
     applyTheme();

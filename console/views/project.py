@@ -18,7 +18,7 @@ TITLE = "Project"
 SECONDS = 3.0
 MOST = 1000
 FOLLOWED = {  # action -> where it is told at length, and what the link says
-    ("Train", "Run"): ("graph", "Training graph"), ("DeployDev", "Approval"): ("approval", "Look and answer"),
+    ("Train", "Run"): ("graph", "Training graph"), ("DeployDev", "Approval"): ("approval", "Numbers and answer"),
     ("DeployPrd", "Api"): ("release", "Release"), ("DeployPrd", "Monitoring"): ("watch", "Watch"),
 }
 
@@ -134,14 +134,20 @@ def _action(place: Place, project: Project, run: Run, action: Action) -> None:
     with tag("div", classes="action"):
         tag("span", action.name, "strong")
         badge("Asks a person", "asks") if action.asks else state_badge(action.status)
-        if action.started:
-            took(action)
-    if action.attempts > 1:
-        paragraph(f"attempt {action.attempts}", "quiet")
     if action.error:
         paragraph(action.error, "fault")
+    if action.started:
+        with tag("div", classes="action"):
+            took(action)
+            if action.attempts > 1:
+                tag("span", f"attempt {action.attempts}", "quiet")
+            _further(place, project, run, action)
+
+
+def _further(place: Place, project: Project, run: Run, action: Action) -> None:
+    """Add the link to where an action is told at length."""
     if (action.stage, action.name) == ("Build", "Build") and action.external:
         link("Log", place.link("logs", run.id, group=f"/aws/codebuild/{project.build}", stream=action.external.rpartition(":")[2]))
-    elif action.status and (action.stage, action.name) in FOLLOWED:
+    elif (action.stage, action.name) in FOLLOWED:
         view, text = FOLLOWED[action.stage, action.name]
-        link(text, place.link(view, run.id))
+        link("Look and answer" if action.asks else text, place.link(view, run.id))

@@ -1,6 +1,6 @@
 """The projects of the account."""
 
-from console.account import Account, ProjectLine
+from console.account import UNREADY, Account, ProjectLine
 from console.live import Page
 from console.parts.markup import link, paragraph, tag
 from console.parts.times import moment
@@ -25,7 +25,9 @@ def _listed(lines: list[ProjectLine]) -> None:
             with tag("li", classes="card"):
                 link(line.name, Place(line.name, "project").link(), "strong")
                 paragraph(line.description, "quiet")
-                with tag("p", f"{line.status}, created ", "quiet"):
+                if line.status in UNREADY:
+                    paragraph(f"It {UNREADY[line.status]}.")
+                with tag("p", "Created ", "quiet"):
                     moment(line.created)
 
 

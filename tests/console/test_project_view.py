@@ -102,8 +102,8 @@ def test_the_focus_stays_where_a_person_is_while_the_list_is_drawn_again(page: P
 def test_times_are_in_the_readers_zone(page: Page, project: RecordedProject, address: str) -> None:
     page.goto(f"{address}/{NAME}/project")
     moment = page.locator("table time").first
-    expect(moment).to_have_attribute("title", re.compile(r"18 November 2026 at 13:\d\d:\d\d"))
-    expect(moment).to_have_text(re.compile(r"^18 Nov, \d\d:\d\d$"))
+    expect(moment).to_have_attribute("title", re.compile(r"18 November 2026 at 15:06:40 CET"))
+    expect(moment).to_have_text(re.compile(r"^18 Nov, 15:06$"))
 
 
 def test_the_theme_follows_the_system_and_a_persons_choice(page: Page, project: RecordedProject, address: str) -> None:
@@ -227,5 +227,5 @@ def test_thousands_of_log_lines_are_read_from_their_end_searched_and_followed(pa
 
 def test_a_log_that_nothing_was_written_to_says_so(page: Page, project: RecordedProject, address: str) -> None:
     page.goto(f"{address}/{NAME}/logs/{run_id(3)}")
-    page.get_by_role("link", name="train").click()
+    page.get_by_role("link", name="train", exact=True).click()
     expect(page.get_by_text("Nothing has been written to this log yet")).to_be_visible()
