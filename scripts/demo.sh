@@ -19,6 +19,7 @@ page() { # shows the project for as long as the local AWS runs; a process of its
   # shellcheck source=scripts/environment.sh
   . scripts/environment.sh
   environment console requirements/console.txt
+  local aws
   aws=$(.venv/bin/python -c 'import json, sys; print(json.load(open(sys.argv[1]))["pid"])' "$data/running.json")
   # shellcheck disable=SC2016 # for the inner shell
   setsid bash -c 'build/env/console/bin/python -m console --project churn-demo --port "$1" & tail --pid="$2" --follow /dev/null; kill $!' \
