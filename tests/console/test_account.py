@@ -6,7 +6,7 @@ import pytest
 
 from console.account import KEPT_SECONDS, Account
 from console.faults import Refused
-from tests.console.stubs import StubbedSession
+from tests.console.stubs import PREFIX, StubbedSession
 
 PROJECT = {"ProjectArn": "arn:aws:sagemaker:us-east-1:000000000000:project/churn", "ProjectName": "churn", "ProjectId": "p-0123456789ab",
            "ServiceCatalogProvisioningDetails": {"ProductId": "prod-1"}, "CreationTime": 0}
@@ -27,14 +27,14 @@ def described(session: StubbedSession, status: str, pipelines: list[str]) -> Acc
 
 
 def test_a_project_is_known_by_the_pipeline_that_its_id_ends(session: StubbedSession) -> None:
-    found = described(session, "CreateCompleted", ["other", "demo-churn-p-0123456789ab"]).project("churn")
+    found = described(session, "CreateCompleted", ["other", PREFIX]).project("churn")
     assert (found.pipeline, found.bucket, found.build) == (
-        "demo-churn-p-0123456789ab", "demo-churn-p-0123456789ab-000000000000", "demo-churn-p-0123456789ab-build")
-    assert found.workflow_arn == f"arn:aws:states:us-east-1:000000000000:stateMachine:{found.pipeline}-workflow"
+        PREFIX, f"{PREFIX}-000000000000", f"{PREFIX}-build")
+    assert found.workflow_arn == f"arn:aws:states:us-east-1:000000000000:stateMachine:{PREFIX}-workflow"
 
 
 def test_a_project_is_looked_up_once_in_a_while_and_not_for_each_look(session: StubbedSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    account = described(session, "CreateCompleted", ["demo-churn-p-0123456789ab"])
+    account = described(session, "CreateCompleted", [PREFIX])
     first = account.project("churn")
     assert account.project("churn") is first  # a second call would find the stub empty
     monkeypatch.setattr("console.account.KEPT_SECONDS", -KEPT_SECONDS)
@@ -58,7 +58,7 @@ def test_a_project_that_cannot_be_shown_says_why(session: StubbedSession, status
 
 @pytest.mark.parametrize("status", ["CreateInProgress", "DeleteInProgress"])
 def test_a_project_with_a_pipeline_is_shown_while_it_is_created_or_deleted(session: StubbedSession, status: str) -> None:
-    assert described(session, status, ["demo-churn-p-0123456789ab"]).project("churn").prefix == "demo-churn-p-0123456789ab"
+    assert described(session, status, [PREFIX]).project("churn").prefix == PREFIX
 
 
 def test_a_project_that_does_not_exist_is_said_not_to(session: StubbedSession) -> None:
