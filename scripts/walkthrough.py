@@ -52,7 +52,7 @@ def sh(command: str) -> None:
         raise NotReady(f"{command} ended with status {process.returncode}; what it says above is why.")
 
 
-def page(text: str, height: int = 620) -> Any:
+def page(text: str, height: int = 740) -> Any:
     """Return a page of its own, as the image writes them, to be shown in the notebook."""
     from IPython.display import HTML
 
