@@ -52,6 +52,11 @@ def stage(page: Page, name: str) -> Locator:
     return page.locator(".stage", has=page.get_by_role("heading", name=name))
 
 
+def go_to(page: Page, view: str) -> None:
+    """Choose a view in the navigation."""
+    page.get_by_role("navigation", name="Views").get_by_role("link", name=view).click()
+
+
 def follow_to_the_question(page: Page) -> None:
     """Watch a run on the Project view until it asks, then look at what it would change."""
     for name in ("Build", "Train"):
@@ -81,7 +86,7 @@ def test_a_project_is_followed_from_nothing_to_drift_on_the_page(page: Page, end
             follow_to_the_question(page)
         screenshots(page, "life-approval-first")
         approve(page, "good enough to begin with")
-        page.get_by_role("link", name="Project", exact=True).click()
+        go_to(page, "Project")
         expect(stage(page, "DeployPrd").locator(".headline")).to_contain_text("Succeeded", timeout=RELEASE)
 
         done(endpoint, "push", str(tmp_path / "clone"))
@@ -90,12 +95,12 @@ def test_a_project_is_followed_from_nothing_to_drift_on_the_page(page: Page, end
         screenshots(page, "life-approval")
         approve(page, "no worse, with smaller trees")
         with person(endpoint, "ask"):
-            page.get_by_role("link", name="Release", exact=True).click()
+            go_to(page, "Release")
             expect(page.get_by_text("Two versions answer")).to_be_visible(timeout=RELEASE)
             expect(page.locator(".shares")).to_contain_text("10 % version 2")
             screenshots(page, "life-canary")
             expect(page.locator(".shares")).to_contain_text("100 % version 2", timeout=RELEASE)
-        page.get_by_role("link", name="Project", exact=True).click()
+        go_to(page, "Project")
         expect(stage(page, "DeployPrd").locator(".headline")).to_contain_text("Succeeded", timeout=RELEASE)
 
         with person(endpoint, "ask-otherwise") as asking:
@@ -105,12 +110,12 @@ def test_a_project_is_followed_from_nothing_to_drift_on_the_page(page: Page, end
             page.get_by_role("dialog").get_by_role("button", name="Stop the run").click()
             expect(page.get_by_role("status").filter(has_text="stops now")).to_be_visible()
             assert asking.wait(STAGE / 1000) == 0
-        page.get_by_role("link", name="Watch", exact=True).click()
+        go_to(page, "Watch")
         expect(page.locator(".said")).to_contain_text("have drifted", timeout=RELEASE)
         screenshots(page, "life-drift")
-        page.get_by_role("link", name="Mail", exact=True).click()
+        go_to(page, "Mail")
         expect(page.get_by_text("drift in").first).to_be_visible(timeout=STAGE)
         screenshots(page, "life-mail")
-        page.get_by_role("link", name="Project", exact=True).click()
+        go_to(page, "Project")
         expect(page.locator(".facts")).to_contain_text("drift of production's requests", timeout=STAGE)
         screenshots(page, "life-retraining")
