@@ -44,7 +44,6 @@ def _shown(machine: Branch, told: dict[str, Told]) -> Iterator[str]:
 
 
 def _branch(branch: Branch, ids: dict[str, str], shown: set[str], told: dict[str, Told], over: bool) -> Iterator[str]:
-    starts = {step.name: [inner.start for inner in step.branches] for step in branch.steps}
     for step in branch.steps:
         if step.name in shown:
             yield from _step(step, ids, shown, told, over)
@@ -52,16 +51,16 @@ def _branch(branch: Branch, ids: dict[str, str], shown: set[str], told: dict[str
         for way in step.ways:
             if step.name in shown and way.to in shown:
                 yield f"{ids[step.name]} {_arrow(way)} {ids[way.to]}"
-                yield from (f"{ids[step.name]} ~~~ {ids[start]}" for start in starts.get(way.to, ()))  # unseen, so that branches begin side by side
 
 
 def _step(step: Step, ids: dict[str, str], shown: set[str], told: dict[str, Told], over: bool) -> Iterator[str]:
     node, state = ids[step.name], told.get(step.name)
     text = _label(step.name, state, over)
     if step.branches:
-        yield from (f'subgraph {node}["{text}"]', "direction TB")
+        yield from (f'subgraph {node}["{text}"]', "direction TB", f'{node}f@{{shape: fork, label: " "}}', f"class {node}f fork")
         for branch in step.branches:  # with no frame of its own each: mermaid would put one below the other
             yield from _branch(branch, ids, shown, told, over)
+            yield f"{node}f --> {ids[branch.start]}"
         yield "end"
     else:
         opening, closing = SHAPES.get(step.kind, ("[", "]"))

@@ -42,10 +42,11 @@ def test_ways_of_a_choice_say_what_it_looks_at() -> None:
     assert f'{node("Gate")} -->|"otherwise"| {node("GateFailed")}' in found
 
 
-def test_branches_begin_side_by_side_below_what_comes_before() -> None:
+def test_branches_begin_side_by_side_at_a_fork() -> None:
     found = lines()
     assert f"{node('PrepareData')} --> {node('BaselineAndTrain')}" in found
-    assert [line for line in found if "~~~" in line] == [f"{node('PrepareData')} ~~~ {node(name)}" for name in ("Baseline", "Train")]
+    fork = f"{node('BaselineAndTrain')}f"
+    assert [line for line in found if line.startswith(f"{fork} ")] == [f"{fork} --> {node(name)}" for name in ("Baseline", "Train")]
 
 
 def test_every_branch_that_is_opened_is_closed() -> None:
