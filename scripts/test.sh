@@ -35,28 +35,19 @@ environment console-test requirements/console.txt requirements/console-test.txt
 environment notebooks requirements/local.txt requirements/notebooks.txt
 
 status=0
-image() { # the programs of the image, and what writes the workflow
+others() { # the programs of the image, what writes the workflow, the console, the notebooks
   local failed=0
   build/env/image/bin/python -m pytest tests/unit/container tests/unit/benchmarks -m "$serving" || failed=1
   build/env/workflow/bin/python -m pytest tests/unit/model -m "$marks" || failed=1
-  return "$failed"
-}
-said=$(mktemp) # of what runs beside the checks, shown when it has ended
-trap 'kill $(jobs -pr) 2> /dev/null || true; rm -f "$said"' EXIT # true: with nothing left to end, kill fails, and a trap's failure is the script's
-image > "$said" 2>&1 &
-bash scripts/check.sh "${checks[@]}" || status=1
-command -v npm > /dev/null || marks="($marks) and not npm" # check.sh has said so
-page() { # what readers see: the console and the notebooks
-  local failed=0
   build/env/console-test/bin/python -m pytest tests/console -m "$console" || failed=1
   build/env/notebooks/bin/python -m pytest --nbmake --nbmake-timeout=1200 notebooks tests/notebooks -m "$marks" || failed=1
   return "$failed"
 }
-said=$(mktemp) # of what runs beside another group, on the second core; shown when it has ended
+said=$(mktemp) # of what runs beside the checks, shown when it has ended
 trap 'kill $(jobs -pr) 2> /dev/null; rm -f "$said"' EXIT
-page > "$said" 2>&1 &
-build/env/image/bin/python -m pytest tests/unit/container tests/unit/benchmarks -m "$serving" || status=1
-build/env/workflow/bin/python -m pytest tests/unit/model -m "$marks" || status=1
+others > "$said" 2>&1 &
+bash scripts/check.sh "${checks[@]}" || status=1
+command -v npm > /dev/null || marks="($marks) and not npm" # check.sh has said so
 wait $! || status=1
 cat "$said"
 build/env/test/bin/python -m pytest tests/unit/api tests/unit/custom_resource tests/unit/scripts tests/unit/test_*.py tests/templates tests/local \
