@@ -48,8 +48,8 @@ def _row(page: Page, project: Project, live: Version, each: Former, is_under_way
     asked = f"{each.endpoint.removeprefix(f'{project.prefix}-')}, {each.instances} instance{'' if each.instances == 1 else 's'}" if each.instances else "gone"
     way = partial(paragraph, f"No: {each.why_not}", "quiet") if each.why_not else partial(
         _button, page, project, each.run, _question(live, each), f"Go back to {each.run[:8]}", is_under_way)
-    return [partial(link, each.run[:8], page.place.link("project", each.run), "code"), f"{each.change}{' (gone back from)' if each.later and not each.why_not else ''}",
-            partial(moment, each.published), asked, way]
+    change = f"{each.change}{' (gone back from)' if each.later and not each.why_not else ''}"
+    return [partial(link, each.run[:8], page.place.link("project", each.run), "code"), change, partial(moment, each.published), asked, way]
 
 
 def _button(page: Page, project: Project, run: str, question: Question, label: str, is_under_way: bool) -> None:
