@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+ROOM = 32  # characters of an arrow's text
+SIGNS = {"GreaterThanEquals": "≥", "LessThanEquals": "≤", "GreaterThan": ">", "LessThan": "<", "Equals": "=", "Matches": "matches"}  # the longer ends first
 
 @dataclass(frozen=True)
 class Way:
@@ -80,19 +82,27 @@ def _ways(state: dict[str, Any]) -> Iterator[Way]:
         yield Way(catch["Next"], ", ".join(catch["ErrorEquals"]), caught=True)
 
 
-def _condition(choice: dict[str, Any]) -> str:
-    """Return a short name of a Choice's rule: what it looks at."""
-    looked = sorted(set(_variables(choice)))
-    return ", ".join(looked) if len(looked) < 3 else "condition holds"
+def _condition(rule: dict[str, Any]) -> str:
+    """Return a Choice's rule as a picture's arrow has room for it."""
+    text = _told(rule)
+    return text if len(text) <= ROOM else "condition holds"
 
 
-def _variables(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if key == "Variable":
-                yield str(inner).rpartition(".")[2]
-            else:
-                yield from _variables(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _variables(inner)
+def _told(rule: dict[str, Any]) -> str:
+    for name, word in (("And", " and "), ("Or", " or ")):
+        if name in rule:
+            return word.join(_told(inner) for inner in rule[name])
+    if "Not" in rule:
+        return f"not {_told(rule['Not'])}"
+    looked = str(rule.get("Variable", "")).rpartition(".")[2]
+    for key, value in rule.items():
+        if key.startswith("Is"):
+            return f"{looked} {'is' if value else 'is not'} {key[2:].lower()}"
+        sign = next((sign for end, sign in SIGNS.items() if key.removesuffix("Path").endswith(end)), "")
+        if sign:
+            return f"{looked} {sign} {_against(key, value)}"
+    return str(rule.get("Condition", looked))
+
+
+def _against(key: str, value: Any) -> str:
+    return str(value).rpartition(".")[2] if key.endswith("Path") else json.dumps(value)

@@ -1,6 +1,9 @@
 """What the console makes of a state machine's definition."""
 
 import json
+from typing import Any
+
+import pytest
 
 from console.reading.definition import Way, parse
 
@@ -27,7 +30,20 @@ def test_steps_come_in_the_order_of_a_run_with_those_of_branches_inside() -> Non
 def test_ways_say_when_they_are_taken() -> None:
     ways = {step.name: step.ways for step in parse(json.dumps(MACHINE)).all()}
     assert ways["Prepare"] == (Way("Both"), Way("PrepareFailed", "States.ALL", caught=True))
-    assert ways["Gate"] == (Way("Golden", "Comparison, Value"), Way("GateFailed", "otherwise"))
+    assert ways["Gate"] == (Way("Golden", "condition holds"), Way("GateFailed", "otherwise"))
+
+
+@pytest.mark.parametrize("rule, text", [
+    ({"Variable": "$.Value", "NumericGreaterThanEqualsPath": "$.Threshold"}, "Value ≥ Threshold"),
+    ({"Variable": "$.job.Status", "StringEquals": "Done"}, 'Status = "Done"'),
+    ({"And": [{"Variable": "$.a", "NumericGreaterThan": 1}, {"Variable": "$.a", "NumericLessThanEquals": 5}]}, "a > 1 and a ≤ 5"),
+    ({"Not": {"Variable": "$.ready", "BooleanEquals": True}}, "not ready = true"),
+    ({"Variable": "$.a", "IsPresent": True}, "a is present"),
+    ({"Condition": "{% $n > 3 %}"}, "{% $n > 3 %}"),
+])
+def test_a_choice_says_its_condition(rule: dict[str, Any], text: str) -> None:
+    machine = {"StartAt": "Gate", "States": {"Gate": {"Type": "Choice", "Choices": [{**rule, "Next": "On"}]}, "On": {"Type": "Succeed"}}}
+    assert next(parse(json.dumps(machine)).all()).ways == (Way("On", text),)
 
 
 def test_a_task_says_what_it_calls() -> None:

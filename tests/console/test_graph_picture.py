@@ -36,9 +36,9 @@ def test_a_fail_state_is_drawn_where_it_was_reached_or_chosen() -> None:
     assert f'{node("Evaluate")}["Evaluate<br>· not reached"]' in found
 
 
-def test_ways_of_a_choice_say_what_it_looks_at() -> None:
+def test_ways_of_a_choice_say_their_conditions() -> None:
     found = lines()
-    assert f'{node("Gate")} -->|"Value"| {node("Golden")}' in found
+    assert f'{node("Gate")} -->|"Value #8805; Threshold"| {node("Golden")}' in found
     assert f'{node("Gate")} -->|"otherwise"| {node("GateFailed")}' in found
 
 
