@@ -15,6 +15,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from nicegui import background_tasks, context
 from nicegui.element import Element
+from nicegui.elements.mixins.text_element import TextElement
 
 from console.faults import Refused, sentence
 from console.parts.markup import tag
@@ -38,6 +39,7 @@ class Page:
     def __init__(self, place: Place) -> None:
         self.place = place
         self._notice = tag("div", classes="notice", role="status")
+        self._heard = TextElement(tag="p", text="").classes("unseen").props("role=status")
         self._body = tag("div", classes="view")
         self.dialogs = tag("div")  # beside what is drawn again, so that an open question stays
         self._boxes: dict[str, Element] = {}
@@ -51,6 +53,10 @@ class Page:
         self._notice.clear()
         with self._notice:
             tag("p", text)
+
+    def announce(self, text: str) -> None:
+        """Let a screen reader say how far things are when that is new; nobody sees it, for the view shows it."""
+        self._heard.set_text(text)
 
     def part(self, name: str, value: Any, draw: Callable[[Any], None]) -> None:
         """Draw a part of the view, in the order of the calls; ``draw`` is called with the value where it is a new one."""

@@ -13,7 +13,7 @@ from console.parts.times import duration, moment, running
 from console.place import Place
 from console.reading import executions
 from console.reading.definition import Branch, Step
-from console.reading.executions import Line, Listed, State
+from console.reading.executions import Execution, Line, Listed, State
 from console.reading.history import Told
 from console.views.graph_picture import CONFIG, kind, picture, step_of, word
 from console.views.graph_state import state_detail
@@ -37,6 +37,7 @@ def draw(page: Page, state: State) -> None:
     if found is None:
         page.part("none", (state.run, machine is not None), partial(_none, page.place))
     else:
+        page.announce(_heard(found))
         page.part("told", (found.line, found.run, found.error, found.cause), partial(_told, page.place))
     if machine is not None:
         told = found.told if found else ()
@@ -48,6 +49,12 @@ def draw(page: Page, state: State) -> None:
         page.part("state", (found, page.place.get("state")), partial(state_detail, page.place))
     if state.listed.lines or not state.newest:
         page.part("executions", (state.listed, state.newest, found.line.name if found else ""), partial(_executions, page.place))
+
+
+def _heard(found: Execution) -> str:
+    now = [state.name for state in found.told if state.status == "running"]
+    status = STATUSES.get(found.line.status, (found.line.status, ""))[0]
+    return f"Execution {found.line.run}: {status}{', in ' + ' and '.join(now) if now else ''}."
 
 
 def _none(place: Place, value: tuple[str, bool]) -> None:

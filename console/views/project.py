@@ -5,7 +5,7 @@ from functools import partial
 
 from console.account import Project
 from console.live import Page
-from console.parts.badges import badge, state_badge
+from console.parts.badges import STATES, badge, state_badge
 from console.parts.markup import heading, link, paragraph, tag
 from console.place import Place
 from console.reading import runs
@@ -61,6 +61,7 @@ def draw(page: Page, state: State) -> None:
     if state.run is None:
         page.part("empty", state.project.name, _empty)
         return
+    page.announce(_heard(state.run, state.stages))
     page.part("run", state.run, partial(_facts, page))
     page.part("acting", (state.project, state.run.id, state.run.status), partial(_acting, page))
     page.part("stages", (state.project, state.run, state.stages), partial(_stages, page))
@@ -71,6 +72,13 @@ def _empty(name: str) -> None:
     with tag("div", classes="empty"):
         paragraph(f"Project {name} has had no run yet.")
         paragraph("Push a commit to its repository, or upload data-source.zip to its bucket: either starts one.")
+
+
+def _heard(run: Run, stages: tuple[Stage, ...]) -> str:
+    """Return how far the run is, as a screen reader is to say it."""
+    asking = [f"{stage.name} asks a person" for stage in stages if any(action.asks for action in stage.actions)]
+    at = [f"in {stage.name}" for stage in stages if stage.status == "InProgress"]
+    return ", ".join([f"Run {run.short}: {STATES.get(run.status, (run.status, ''))[0]}", *(asking or at)]) + "."
 
 
 def _facts(page: Page, run: Run) -> None:

@@ -7,7 +7,6 @@ from console.account import Project
 from console.acting.going_back import GoingBack, last
 from console.live import Page
 from console.parts.alarm_table import alarm_table
-from console.parts.announced import announced
 from console.parts.badges import badge
 from console.parts.empty import faults, to_a_release
 from console.parts.markup import heading, link, paragraph, tag
@@ -47,6 +46,7 @@ def draw(page: Page, state: State) -> None:
         page.part("empty", page.place, _empty)
         return
     moved = next(iter(found.deployments), None)
+    page.announce(f"Run {found.live.run[:8]} serves. {_state(found.coming, moved)[0]}.")
     page.part("serves", (page.place, found.live, found.coming, moved), _serves)
     if found.faults:
         page.part("faults", found.faults, faults)
@@ -67,7 +67,6 @@ def _empty(place: Place) -> None:
 
 def _serves(value: tuple[Place, Version, Version | None, Deployment | None]) -> None:
     place, live, coming, moved = value
-    announced()
     with tag("div", classes="headline"):
         heading(2, f"Run {live.run[:8]} serves")
         badge(*_state(coming, moved))

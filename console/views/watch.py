@@ -22,7 +22,7 @@ from console.reading.partly import Partly
 from console.reading.rules import Retraining, Rules, Start, retraining, rules, starts
 from console.views.watch_capacity import instances
 from console.views.watch_drift import found, over_looks
-from console.views.watch_looks import look_list, retrainings, verdict
+from console.views.watch_looks import heard, look_list, retrainings, verdict
 
 TITLE = "Watch"
 SECONDS = 4.0
@@ -102,6 +102,7 @@ def draw(page: Page, state: State) -> None:
         return
     if state.faults:
         page.part("faults", state.faults, faults)
+    page.announce(heard(state.rules, state.looks))
     page.part("verdict", (page.place, state.rules, state.looks), verdict)
     if state.drift and state.drift.features:
         page.part("drift", (page.place, state.drift), over_looks)

@@ -2,7 +2,6 @@
 
 from functools import partial
 
-from console.parts.announced import announced
 from console.parts.badges import badge
 from console.parts.markup import heading, link, paragraph, tag
 from console.parts.table import Cell, Column, table
@@ -24,9 +23,8 @@ NAMED = 3  # drifted features of a row
 def verdict(value: tuple[Place, Rules, Looks]) -> None:
     """Draw how it stands: the newest look that came to a verdict, or why there is none, and what to do."""
     place, told, seen = value
-    judged = next((look for look in seen.page if look.run == told.run and look.verdict in ("drift", "no drift")), None)
-    announced()
-    word, kind = VERDICTS[judged.verdict] if judged else ("No verdict yet", "idle")
+    judged = _judged(told, seen)
+    word, kind = _verdict(judged)
     with tag("div", classes="headline"):
         heading(2, f"Run {told.run[:8]} is watched" if told.capturing else f"Run {told.run[:8]} is not watched")
         badge(word, kind)
@@ -39,6 +37,19 @@ def verdict(value: tuple[Place, Rules, Looks]) -> None:
             link(f"The retraining: run {judged.retraining[:8]}", place.link("project", judged.retraining))
         if cause := next((look for look in seen.page if look.retraining == told.run), None):
             link(f"Drift of run {cause.run[:8]} had started this run: see what had drifted", place.same(look=cause.name, feature=""))
+
+
+def heard(told: Rules, seen: Looks) -> str:
+    """Return how it stands, as a screen reader is to say it."""
+    return f"Run {told.run[:8]} is watched: {_verdict(_judged(told, seen))[0]}."
+
+
+def _judged(told: Rules, seen: Looks) -> Look | None:
+    return next((look for look in seen.page if look.run == told.run and look.verdict in ("drift", "no drift")), None)
+
+
+def _verdict(judged: Look | None) -> tuple[str, str]:
+    return VERDICTS[judged.verdict] if judged else ("No verdict yet", "idle")
 
 
 def _said(told: Rules, seen: Looks, judged: Look | None) -> list[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from nicegui import ui
@@ -53,7 +54,8 @@ def live(test: Callable[[User, Shown], Any]) -> None:
             await user.should_see("the word two", retries=50)
             await test(user, shown)
 
-    asyncio.run(run())
+    with ThreadPoolExecutor(1) as own:  # a thread of its own, for a browser that is open has its loop in the tests' one
+        own.submit(lambda: asyncio.run(run())).result()
 
 
 def refresh(shown: Shown) -> None:
