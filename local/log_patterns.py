@@ -1,6 +1,6 @@
 """What a filter pattern of CloudWatch Logs lets through: words and phrases, or fields of JSON events. Other forms are refused.
 
-ministack lets everything through for a pattern in braces, and takes a phrase for its single words.
+ministack lets everything through for a pattern in braces, takes a phrase for its single words, and knows no prefix of streams.
 """
 
 import fnmatch
@@ -14,7 +14,7 @@ from typing import Any
 from local.machine import Machine
 
 _LOGS = "ministack.services.cloudwatch_logs"
-SEAMS: tuple[tuple[str, str], ...] = tuple((_LOGS, name) for name in ("_compile_filter_pattern", "_filter_log_events"))
+SEAMS: tuple[tuple[str, str], ...] = tuple((_LOGS, name) for name in ("_compile_filter_pattern", "_filter_log_events", "_log_groups", "_resolve_log_group_name"))
 Matcher = Callable[[str], bool]
 QUOTED = r'"(?:[^"\\]|\\.)*"'
 TERM = re.compile(rf"([?-]?)({QUOTED}|\S+)(?:\s+|$)")
@@ -42,7 +42,19 @@ def _filtered(inner: Callable[[dict[str, Any]], Any], data: dict[str, Any]) -> A
         matcher(data.get("filterPattern", ""))
     except Unreadable as error:
         return error_response_json("InvalidParameterException", str(error), 400)
-    return inner(data)
+    if data.get("logStreamNamePrefix") and data.get("logStreamNames"):
+        return error_response_json("InvalidParameterException", "logStreamNamePrefix and logStreamNames exclude each other", 400)
+    return inner(_with_streams(data))
+
+
+def _with_streams(data: dict[str, Any]) -> dict[str, Any]:
+    """Return a request that names the streams of its prefix; a blank name stands for none, for without names all are read."""
+    from ministack.services import cloudwatch_logs
+
+    if not (prefix := data.get("logStreamNamePrefix")):
+        return data
+    streams = cloudwatch_logs._log_groups.get(cloudwatch_logs._resolve_log_group_name(data), {}).get("streams", {})
+    return {**data, "logStreamNames": [name for name in list(streams) if name.startswith(prefix)] or [""]}
 
 
 def matcher(pattern: str) -> Matcher:

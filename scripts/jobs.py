@@ -71,15 +71,11 @@ def wait(kind: Kind, name: str) -> dict[str, Any]:
 def log(kind: Kind, name: str) -> list[str]:
     """Return what a job wrote, line by line; nothing where it wrote nothing."""
     logs = boto3.client("logs")
+    pages = logs.get_paginator("filter_log_events").paginate(logGroupName=kind.log_group, logStreamNamePrefix=f"{name}/")
     try:
-        streams = logs.describe_log_streams(logGroupName=kind.log_group, logStreamNamePrefix=f"{name}/")["logStreams"]
+        return [event["message"].rstrip() for page in pages for event in page["events"]]
     except logs.exceptions.ResourceNotFoundException:
         return []
-    if not streams:
-        return []
-    names = [stream["logStreamName"] for stream in streams]
-    pages = logs.get_paginator("filter_log_events").paginate(logGroupName=kind.log_group, logStreamNames=names)
-    return [event["message"].rstrip() for page in pages for event in page["events"]]
 
 
 def bars(found: dict[str, tuple[Kind, dict[str, Any]]]) -> list[Bar]:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.console.console_server import CREDENTIALS, ROOT, console
-from tests.console.pictures import screenshots
+from tests.console.pictures import screen, screenshots
 from tests.local.local_aws import free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -92,13 +92,13 @@ def test_a_project_is_followed_from_nothing_to_drift_on_the_page(page: Page, end
         done(endpoint, "push", str(tmp_path / "clone"))
         expect(page.locator(".facts")).to_contain_text("a push to the repository")
         follow_to_the_question(page)
-        screenshots(page, "life-approval")
+        screen(page, "approval")
         approve(page, "no worse, with smaller trees")
         with person(endpoint, "ask"):
             go_to(page, "Release")
-            expect(page.get_by_text("Two versions answer")).to_be_visible(timeout=RELEASE)
+            expect(page.get_by_text("Two versions answer", exact=True)).to_be_visible(timeout=RELEASE)
             expect(page.locator(".shares")).to_contain_text("10 % version 2")
-            screenshots(page, "life-canary")
+            screen(page, "release")
             expect(page.locator(".shares")).to_contain_text("100 % version 2", timeout=RELEASE)
         go_to(page, "Project")
         expect(stage(page, "DeployPrd").locator(".headline")).to_contain_text("Succeeded", timeout=RELEASE)
@@ -112,10 +112,10 @@ def test_a_project_is_followed_from_nothing_to_drift_on_the_page(page: Page, end
             assert asking.wait(STAGE / 1000) == 0
         go_to(page, "Watch")
         expect(page.locator(".said")).to_contain_text("have drifted", timeout=RELEASE)
-        screenshots(page, "life-drift")
+        screen(page, "watch")
         go_to(page, "Mail")
         expect(page.get_by_text("drift in").first).to_be_visible(timeout=STAGE)
         screenshots(page, "life-mail")
         go_to(page, "Project")
         expect(page.locator(".facts")).to_contain_text("drift of production's requests", timeout=STAGE)
-        screenshots(page, "life-retraining")
+        screen(page, "project")

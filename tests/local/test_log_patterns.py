@@ -1,10 +1,17 @@
 """Filter patterns of CloudWatch Logs: what they let through, and that others are refused."""
 
 import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from ministack.core.responses import request_scope
+from ministack.services import cloudwatch_logs
 
+from local import log_patterns
+from local.clock import Clock
 from local.log_patterns import Unreadable, matcher
+from local.machine import Machine
 
 CALL = json.dumps({"status": "502", "milliseconds": 31, "ok": False, "who": {"arn": "arn:aws:iam::000000000000:root"}})
 
@@ -44,3 +51,30 @@ def test_fields_of_json(pattern: str, through: bool) -> None:
 def test_what_is_not_read_is_refused(pattern: str) -> None:
     with pytest.raises(Unreadable):
         matcher(pattern)
+
+
+@pytest.fixture
+def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., dict]]:
+    """FilterLogEvents on a group with a line in each of the streams a/1, a/2 and b."""
+    for name in ("_compile_filter_pattern", "_filter_log_events"):
+        monkeypatch.setattr(cloudwatch_logs, name, getattr(cloudwatch_logs, name))
+    machine = Machine(tmp_path, 0, Clock(1.0), tmp_path)
+    log_patterns.install(machine)
+    with request_scope("000000000000", "us-east-1"):
+        cloudwatch_logs._create_log_group({"logGroupName": "group"})
+        for number, stream in enumerate(("a/1", "a/2", "b")):
+            cloudwatch_logs._create_log_stream({"logGroupName": "group", "logStreamName": stream})
+            event = {"timestamp": int(machine.clock.now() * 1000) + number, "message": f"line of {stream}"}
+            cloudwatch_logs._put_log_events({"logGroupName": "group", "logStreamName": stream, "logEvents": [event]})
+        yield lambda **request: json.loads(cloudwatch_logs._filter_log_events({"logGroupName": "group", **request})[2])
+        cloudwatch_logs.reset()
+    machine.store.close()
+
+
+@pytest.mark.parametrize(("prefix", "streams"), [("a/", ["a/1", "a/2"]), ("a/2", ["a/2"]), ("c", []), ("", ["a/1", "a/2", "b"])])
+def test_a_prefix_chooses_streams(ask: Callable[..., dict], prefix: str, streams: list[str]) -> None:
+    assert [event["message"] for event in ask(logStreamNamePrefix=prefix)["events"]] == [f"line of {stream}" for stream in streams]
+
+
+def test_prefix_and_names_of_streams_exclude_each_other(ask: Callable[..., dict]) -> None:
+    assert ask(logStreamNamePrefix="a", logStreamNames=["b"])["__type"] == "InvalidParameterException"
