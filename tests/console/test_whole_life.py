@@ -29,6 +29,13 @@ def endpoint(tmp_path: Path) -> Iterator[str]:
     subprocess.run([PYTHON, "-m", "local", "down", *address[:2]], cwd=ROOT, check=True)
 
 
+@pytest.fixture
+def address(endpoint: str) -> Iterator[str]:
+    """A console of the project that is to come; it ends after the page that shows it."""
+    with console(endpoint, "--project", PROJECT) as started:
+        yield started
+
+
 @contextmanager
 def person(endpoint: str, *doing: str) -> Iterator[subprocess.Popen[bytes]]:
     """Let a person do something beside the page; what is still going on is ended."""
@@ -76,46 +83,45 @@ def approve(page: Page, comment: str) -> None:
     expect(page.get_by_role("status").filter(has_text="is approved and goes on to production.")).to_be_visible()
 
 
-def test_a_project_is_followed_from_nothing_to_drift_on_the_page(page: Page, endpoint: str, tmp_path: Path) -> None:
+def test_a_project_is_followed_from_nothing_to_drift_on_the_page(address: str, page: Page, endpoint: str, tmp_path: Path) -> None:
     page.set_default_timeout(60_000)
-    with console(endpoint, "--project", PROJECT) as address:
-        page.goto(address)
-        expect(page.get_by_role("alert")).to_contain_text(f"There is no project {PROJECT}")
-        with person(endpoint, "create"):
-            expect(page.locator(".facts")).to_contain_text("an upload of data-source.zip", timeout=STAGE)
-            follow_to_the_question(page)
-        screenshots(page, "life-approval-first")
-        approve(page, "good enough to begin with")
-        go_to(page, "Project")
-        expect(stage(page, "DeployPrd").locator(".headline")).to_contain_text("Succeeded", timeout=RELEASE)
-
-        done(endpoint, "push", str(tmp_path / "clone"))
-        expect(page.locator(".facts")).to_contain_text("a push to the repository")
+    page.goto(address)
+    expect(page.get_by_role("alert")).to_contain_text(f"There is no project {PROJECT}")
+    with person(endpoint, "create"):
+        expect(page.locator(".facts")).to_contain_text("an upload of data-source.zip", timeout=STAGE)
         follow_to_the_question(page)
-        screen(page, "approval")
-        approve(page, "no worse, with smaller trees")
-        with person(endpoint, "ask"):
-            go_to(page, "Release")
-            expect(page.get_by_text("Two versions answer", exact=True)).to_be_visible(timeout=RELEASE)
-            expect(page.locator(".shares")).to_contain_text("10 % version 2")
-            screen(page, "release")
-            expect(page.locator(".shares")).to_contain_text("100 % version 2", timeout=RELEASE)
-        go_to(page, "Project")
-        expect(stage(page, "DeployPrd").locator(".headline")).to_contain_text("Succeeded", timeout=RELEASE)
+    screenshots(page, "life-approval-first")
+    approve(page, "good enough to begin with")
+    go_to(page, "Project")
+    expect(stage(page, "DeployPrd").locator(".headline")).to_contain_text("Succeeded", timeout=RELEASE)
 
-        with person(endpoint, "ask-otherwise") as asking:
-            expect(page.locator(".facts")).to_contain_text("an upload of data-source.zip", timeout=STAGE)
-            page.get_by_role("button", name="Stop ...").click()
-            page.get_by_role("dialog").get_by_text("At once").click()
-            page.get_by_role("dialog").get_by_role("button", name="Stop the run").click()
-            expect(page.get_by_role("status").filter(has_text="stops now")).to_be_visible()
-            assert asking.wait(STAGE / 1000) == 0
-        go_to(page, "Watch")
-        expect(page.locator(".said")).to_contain_text("have drifted", timeout=RELEASE)
-        screen(page, "watch")
-        go_to(page, "Mail")
-        expect(page.get_by_text("drift in").first).to_be_visible(timeout=STAGE)
-        screenshots(page, "life-mail")
-        go_to(page, "Project")
-        expect(page.locator(".facts")).to_contain_text("drift of production's requests", timeout=STAGE)
-        screen(page, "project")
+    done(endpoint, "push", str(tmp_path / "clone"))
+    expect(page.locator(".facts")).to_contain_text("a push to the repository")
+    follow_to_the_question(page)
+    screen(page, "approval")
+    approve(page, "no worse, with smaller trees")
+    with person(endpoint, "ask"):
+        go_to(page, "Release")
+        expect(page.get_by_text("Two versions answer", exact=True)).to_be_visible(timeout=RELEASE)
+        expect(page.locator(".shares")).to_contain_text("10 % version 2")
+        screen(page, "release")
+        expect(page.locator(".shares")).to_contain_text("100 % version 2", timeout=RELEASE)
+    go_to(page, "Project")
+    expect(stage(page, "DeployPrd").locator(".headline")).to_contain_text("Succeeded", timeout=RELEASE)
+
+    with person(endpoint, "ask-otherwise") as asking:
+        expect(page.locator(".facts")).to_contain_text("an upload of data-source.zip", timeout=STAGE)
+        page.get_by_role("button", name="Stop ...").click()
+        page.get_by_role("dialog").get_by_text("At once").click()
+        page.get_by_role("dialog").get_by_role("button", name="Stop the run").click()
+        expect(page.get_by_role("status").filter(has_text="stops now")).to_be_visible()
+        assert asking.wait(STAGE / 1000) == 0
+    go_to(page, "Watch")
+    expect(page.locator(".said")).to_contain_text("have drifted", timeout=RELEASE)
+    screen(page, "watch")
+    go_to(page, "Mail")
+    expect(page.get_by_text("drift in").first).to_be_visible(timeout=STAGE)
+    screenshots(page, "life-mail")
+    go_to(page, "Project")
+    expect(page.locator(".facts")).to_contain_text("drift of production's requests", timeout=STAGE)
+    screen(page, "project")
