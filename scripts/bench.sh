@@ -1,19 +1,26 @@
 #!/usr/bin/env bash
-# Measures this image's programs: serving and monitoring beside other frameworks, training and preparing at several sizes.
-# Usage: scripts/bench.sh NAME [options]   (serving, monitor, training or prepare; --help after the name shows its options)
+# Measures this image's programs: serving and monitoring beside other frameworks, training and preparing at several sizes; and the console.
+# Usage: scripts/bench.sh NAME [options]   (serving, monitor, training, prepare or console; --help after the name shows its options)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-usage() { echo "usage: scripts/bench.sh NAME [options]   (serving, monitor, training or prepare)" >&2; exit 2; }
+usage() { echo "usage: scripts/bench.sh NAME [options]   (serving, monitor, training, prepare or console)" >&2; exit 2; }
 case "${1:-}" in
   serving | monitor) module=benchmarks.$1 ;;
-  training | prepare) module="benchmarks.jobs" ;;
+  training | prepare) module=benchmarks.jobs ;;
+  console) module=benchmarks.console_views ;;
   *) usage ;;
 esac
 
 bash scripts/setup.sh
 # shellcheck source=scripts/environment.sh
 . scripts/environment.sh
+if [ "$1" = console ]; then
+  bash scripts/setup-ci.sh
+  environment console-test requirements/console.txt requirements/console-test.txt
+  shift
+  exec build/env/console-test/bin/python -m "$module" "$@"
+fi
 environment image container/requirements.txt requirements/pytest.txt
 stacks=() older=.venv/bin/python
 case "$1" in
