@@ -6,6 +6,7 @@ from playwright.sync_api import Page
 
 from tests.console.console_server import ROOT
 
+SHOWN = 1520  # pixels of a page's height in the README
 FOLDER = ROOT / "build" / "screenshots"
 SIZES = {1440: 900, 390: 844}  # width and height of a desk's screen and of a phone's
 
@@ -27,7 +28,8 @@ def screenshots(page: Page, name: str) -> list[Path]:
 
 
 def screen(page: Page, name: str) -> None:
-    """Take what a desk's screen shows without scrolling, for the README: scripts/pictures.sh copies it."""
+    """Take the page's beginning, as far as the README shows it, too: scripts/pictures.sh copies it."""
     screenshots(page, f"life-{name}")
     page.mouse.move(0, 0)
-    page.screenshot(path=FOLDER / f"screen-{name}.png")
+    height = min(page.evaluate("document.documentElement.scrollHeight"), SHOWN)
+    page.screenshot(path=FOLDER / f"screen-{name}.png", full_page=True, clip={"x": 0, "y": 0, "width": 1440, "height": height})
