@@ -14,7 +14,8 @@ from typing import Any
 from local.machine import Machine
 
 _LOGS = "ministack.services.cloudwatch_logs"
-SEAMS: tuple[tuple[str, str], ...] = tuple((_LOGS, name) for name in ("_compile_filter_pattern", "_filter_log_events", "_log_groups", "_resolve_log_group_name"))
+SEAMS: tuple[tuple[str, str], ...] = tuple(
+    (_LOGS, name) for name in ("_compile_filter_pattern", "_filter_log_events", "_log_groups", "_resolve_log_group_name"))
 Matcher = Callable[[str], bool]
 QUOTED = r'"(?:[^"\\]|\\.)*"'
 TERM = re.compile(rf"([?-]?)({QUOTED}|\S+)(?:\s+|$)")
