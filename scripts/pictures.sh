@@ -10,6 +10,6 @@ bash scripts/setup-ci.sh
 # shellcheck source=scripts/environment.sh
 . scripts/environment.sh
 environment console-test requirements/console.txt requirements/console-test.txt
-build/env/console-test/bin/python -m pytest tests/console/test_whole_life.py -m slow
+build/env/console-test/bin/python -m pytest tests/console/test_whole_life.py
 for name in project approval release watch; do cp "build/screenshots/screen-$name.png" "docs/pictures/$name.png"; done
 echo "pictures: docs/pictures is new. Next: look at them, then commit." >&2

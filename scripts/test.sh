@@ -43,15 +43,16 @@ others() { # the programs of the image, what writes the workflow, the console, t
   build/env/notebooks/bin/python -m pytest --nbmake --nbmake-timeout=1200 notebooks tests/notebooks -m "$marks" || failed=1
   return "$failed"
 }
-said=$(mktemp) # of what runs beside the checks, shown when it has ended
+said=$(mktemp) # of what runs beside the rest, shown when it has ended
 trap 'kill $(jobs -pr) 2> /dev/null || true; rm -f "$said"' EXIT # true: with nothing left to end, kill fails, and a trap's failure is the script's
 others > "$said" 2>&1 &
+others=$!
 bash scripts/check.sh "${checks[@]}" || status=1
 command -v npm > /dev/null || marks="($marks) and not npm" # check.sh has said so
-wait $! || status=1
-cat "$said"
 build/env/test/bin/python -m pytest tests/unit/api tests/unit/custom_resource tests/unit/scripts tests/unit/test_*.py tests/templates tests/local \
   --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "$marks" "$@" || status=1
+wait "$others" || status=1
+cat "$said"
 if [ "$full" -eq 1 ]; then
   images=0
   bash scripts/test-images.sh || images=$?

@@ -13,7 +13,7 @@ from tests.console.console_server import CREDENTIALS, ROOT, console
 from tests.console.pictures import screen, screenshots
 from tests.local.local_aws import free_port
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.browser
 PYTHON = ROOT / ".venv/bin/python"
 PROJECT = "churn-demo"
 STAGE = 300_000  # milliseconds that a stage may take on a busy machine
