@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.console.console_server import console
 from tests.console.recorded_aws import serving
@@ -13,7 +13,8 @@ from tests.console.recorded_project import RecordedProject
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 GONE = "net::ERR_CONNECTION_REFUSED"  # said by a page that is still open when a test ends its console
-SECONDS = 15  # the longest that a page may take to show what is waited for
+SECONDS = 60  # the longest that a page may take to show what is waited for, on a busy machine
+expect.set_options(timeout=SECONDS * 1000)
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from tests.local.local_aws import free_port
 pytestmark = pytest.mark.browser
 PYTHON = ROOT / ".venv/bin/python"
 PROJECT = "churn-demo"
+SPEED = 40  # a canary of five minutes lasts 7.5 s: long enough to be seen by a page that looks each second or two
 STAGE = 300_000  # milliseconds that a stage may take on a busy machine
 RELEASE = 600_000
 
@@ -24,7 +25,7 @@ RELEASE = 600_000
 def endpoint(tmp_path: Path) -> Iterator[str]:
     """A local AWS of this test alone."""
     address = ["--data", str(tmp_path / "aws"), "--port", str(port := free_port())]
-    subprocess.run([PYTHON, "-m", "local", "up", *address], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([PYTHON, "-m", "local", "up", *address, "--speed", str(SPEED)], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     yield f"http://127.0.0.1:{port}"
     subprocess.run([PYTHON, "-m", "local", "down", *address[:2]], cwd=ROOT, check=True)
 
@@ -84,7 +85,6 @@ def approve(page: Page, comment: str) -> None:
 
 
 def test_a_project_is_followed_from_nothing_to_drift_on_the_page(address: str, page: Page, endpoint: str, tmp_path: Path) -> None:
-    page.set_default_timeout(60_000)
     page.goto(address)
     expect(page.get_by_role("alert")).to_contain_text(f"There is no project {PROJECT}")
     with person(endpoint, "create"):

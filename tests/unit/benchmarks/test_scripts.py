@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[3]
 def test_bench_names_what_can_be_measured():
     for words in ([], ["nonesuch"]):
         ended = subprocess.run(["bash", ROOT / "scripts/bench.sh", *words], capture_output=True, check=False, text=True)
-        assert ended.returncode == 2 and "serving, monitor, training or prepare" in ended.stderr
+        assert ended.returncode == 2 and "serving, monitor, training, prepare or console" in ended.stderr
 
 
 def test_images_are_not_said_to_work_where_they_cannot_be_tried(tmp_path):
