@@ -93,7 +93,7 @@ def gone(error: Exception) -> bool:
     said = error.response["Error"].get("Message", "").lower()
     named = "notfound" in _code(error).lower().replace("_", "") or _code(error).endswith("DoesNotExist")
     return named or _code(error) in ("NoSuchKey", "NoSuchBucket", "404") or (
-        _code(error) in ("ValidationError", "ValidationException") and any(word in said for word in ("does not exist", "could not find", "not found")))
+        _code(error) in ("ValidationError", "ValidationException") and any(word in said for word in ("does not exist", "could not find", "not found", "pipelineexecutionid")))
 
 
 def _answered(error: ClientError) -> str:

@@ -35,6 +35,10 @@ def addresses(account: Account, chosen: str) -> None:
         frame(Place("", "projects"), account, "Projects")
         Live(Place("", "projects"), lambda: projects.read(account), projects.draw, projects.SECONDS)
 
+    @ui.page("/{name}")
+    def named(name: str) -> Any:
+        return RedirectResponse(Place(name, "project").link())
+
     @ui.page("/{name}/{view}")
     def whole(name: str, view: str, request: Request) -> Any:
         return show(account, Place(name, view, query=dict(request.query_params)))

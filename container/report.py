@@ -25,7 +25,7 @@ def render(evaluation: dict[str, Any], schema: Schema, model: dict[str, Any], ta
     if "confusion_matrix" in metrics:
         parts.append(_confusion_table(metrics["confusion_matrix"]))
     parts += [_metric_table(metrics), _model_table(model)]
-    summary = (f"Measured on {evaluation['dataset']['item_count']:,} rows that training has not seen; "
+    summary = (f"Measured on {evaluation['dataset']['item_count']:,} rows that this model's training has not seen; "
                "&plusmn; is one standard deviation over bootstrap resamples of them.")
     title = escape(f"Evaluation of the model for {schema.problem.target}")
     return PAGE.format(title=title, summary=summary, parts="".join(parts))
@@ -47,7 +47,8 @@ def _live(comparison: dict[str, Any] | None) -> str:
         f"<tr><th>{_title(name)}</th><td>{_number(comparison['metrics'][name]['value'])}</td>"
         f"<td>{_number(entry['value'], '+')} <span>&plusmn; {_number(entry['standard_deviation'])}</span></td><td>{_verdict(name, entry)}</td></tr>"
         for name, entry in comparison["difference"].items() if not name.endswith("_best_constant_classifier"))
-    return ("<h2>Against the live model, on the same rows</h2><div class='wide'><table><thead><tr><th>metric</th><th>live model</th>"
+    return ("<h2>Against the live model, on the same rows</h2><p>A live model that was trained on other data may know some of these rows, "
+            "so that its numbers may be too good.</p><div class='wide'><table><thead><tr><th>metric</th><th>live model</th>"
             f"<th>this model's difference</th><th></th></tr></thead>{rows}</table></div>")
 
 

@@ -16,6 +16,8 @@ def put(project: Project, question: Question, approved: bool, comment: str) -> s
     said = comment.strip()
     if len(said) > LONGEST:
         raise Refused(f"The comment has {len(said)} characters; CodePipeline keeps {LONGEST}. Shorten it, then answer.")
+    if not approved and not said:
+        raise Refused("Say why it is rejected, in a word or more: whoever made it will read that.")
     now = standing(project).question
     if now is None or now.token != question.token:
         raise Refused(taken(project, question))

@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from console.account import Project
-from console.faults import Refused
+from console.faults import Refused, gone
 
 ENDED = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
 PAGE = 100  # the most that one call returns
@@ -121,7 +121,7 @@ def one(project: Project, run: str) -> Run:
     except ClientError as error:
         if error.response["Error"]["Code"] not in ("PipelineExecutionNotFoundException", "ValidationException"):
             raise
-        raise Refused(f"There is no run {run} of this project, or it is older than the history that AWS keeps. Choose one of the list.") from error
+        raise Refused(f"There is no run {run} of this project, or it is older than the history that AWS keeps. Project, above, lists those that there are.") from error
     return _listed({**found, "sourceRevisions": found.get("artifactRevisions", [])}, project)
 
 
@@ -132,7 +132,7 @@ def actions(project: Project, run: str) -> list[dict[str, Any]]:
     try:
         found = [each for page in pages for each in page["actionExecutionDetails"]]
     except ClientError as error:
-        if error.response["Error"]["Code"] != "PipelineExecutionNotFoundException":
+        if not gone(error):
             raise
         return []
     return sorted(found, key=lambda each: each["startTime"])

@@ -3,6 +3,7 @@
 from functools import partial
 
 from console.account import Project
+from console.acting.answer import NO_COMMENT
 from console.live import Page
 from console.parts.badges import badge, state_badge
 from console.parts.markup import heading, link, paragraph, tag
@@ -46,7 +47,7 @@ def draw(page: Page, state: State) -> None:
     page.part("golden", found.golden, golden)
     page.part("changed", (new, state.live), changed)
     if state.question:
-        page.part("answer", (state.project, state.question, new, evaluation), partial(answering, page))
+        page.part("answer", (state.project, state.question, new, state.live, evaluation), partial(answering, page))
 
 
 def _nothing(place: Place, value: tuple[Project, Standing]) -> None:
@@ -60,6 +61,8 @@ def _nothing(place: Place, value: tuple[Project, Standing]) -> None:
                 tag("span", f" is in stage {stage}. ")
                 if stage == "DeployPrd":
                     link("Follow its release.", place.link("release", ""))
+                elif standing.answer and standing.answer.run == run:
+                    tag("span", "It goes on to production next.")
                 else:
                     tag("span", "This page shows its numbers once it asks.")
         else:
@@ -78,10 +81,14 @@ def _last(place: Place, answer: Answer) -> None:
 
 def _word(answer: Answer) -> None:
     badge(*WORDS[answer.word]) if answer.word in WORDS else state_badge(answer.word)
-    said = " ".join(part for part in (f"by {answer.person}" if answer.person else "", f"“{answer.comment}”" if answer.comment else "") if part)
+    said = " ".join(part for part in (f"by {answer.person}" if answer.person else "", _quoted(answer.comment)) if part)
     tag("span", said, "quiet")
     if answer.when:
         moment(answer.when, "quiet")
+
+
+def _quoted(comment: str) -> str:
+    return comment if comment in ("", NO_COMMENT) else f"“{comment}”"
 
 
 def _asked(place: Place, value: tuple[Revision, Question | None, Question | None, Answer | None]) -> None:

@@ -12,11 +12,12 @@ from console.parts.markup import heading, paragraph, tag
 from console.reading.evaluation import Evaluation
 from console.reading.question import Question
 from console.reading.revision import Revision
+from console.views.candidate_numbers import KNOWS, may_know
 
 
-def answering(page: Page, value: tuple[Project, Question, Revision, Evaluation | None]) -> None:
+def answering(page: Page, value: tuple[Project, Question, Revision, Revision | None, Evaluation | None]) -> None:
     """Draw the two buttons; a run without numbers can only be rejected."""
-    project, question, new, evaluation = value
+    project, question, new, live, evaluation = value
     heading(2, "Your answer")
     run = question.run[:8]
     if evaluation is None:
@@ -24,10 +25,10 @@ def answering(page: Page, value: tuple[Project, Question, Revision, Evaluation |
     with tag("div", classes="buttons"):
         if evaluation is not None:
             asking_button(page, "Approve", dialog.Question(
-                f"Put run {run} into production?", f"{said(evaluation, new)} The release begins at once.", "Approve", COMMENT),
+                f"Put run {run} into production?", f"{said(evaluation, new, live)} The release begins at once.", "Approve", COMMENT),
                 partial(_put, project, question, True), "primary")
         asking_button(page, "Reject", dialog.Question(
-            f"Reject run {run}?", f"{said(evaluation, new)} The run ends as failed; what serves goes on serving.", "Reject", REASON, danger=True),
+            f"Reject run {run}?", f"{said(evaluation, new, live)} The run ends as failed; what serves goes on serving.", "Reject", REASON, danger=True),
             partial(_put, project, question, False))
     paragraph(f"Answering takes the right codepipeline:PutApprovalResult on {project.pipeline}/{question.stage}/{question.action}.", "quiet")
 
@@ -40,7 +41,7 @@ def _put(project: Project, question: Question, approved: bool, given: dict[str, 
     return put(project, question, approved, given.get("comment", ""))
 
 
-def said(evaluation: Evaluation | None, new: Revision) -> str:
+def said(evaluation: Evaluation | None, new: Revision, live: Revision | None) -> str:
     """Return the number that decides, in a sentence."""
     metric = evaluation and (evaluation.metric(new.input("MetricName")) or evaluation.metrics[0])
     if not metric:
@@ -48,4 +49,5 @@ def said(evaluation: Evaluation | None, new: Revision) -> str:
     text = f"Its {plain(metric.name)} is {figure(metric.own.value)} ({interval(metric.own.interval(metric.bounds))})"
     if metric.live is None:
         return f"{text}."
-    return f"{text}; the live model's is {figure(metric.live.value)} on the same rows: {metric.verdict or 'not comparable'}."
+    caution = f" {KNOWS} so that its number may be too good." if may_know(new, live) else ""
+    return f"{text}; the live model's is {figure(metric.live.value)} on the same rows: {metric.verdict or 'not comparable'}.{caution}"

@@ -12,13 +12,14 @@ from console.parts.table import Cell, Column, table
 from console.parts.times import moment
 from console.reading.candidate import Golden
 from console.reading.evaluation import Evaluation, Measured, Metric
-from console.reading.revision import Revision
+from console.reading.revision import Revision, changes
 
 FIRST = ("auc", "accuracy", "precision", "recall", "f1", "weighted_precision", "weighted_recall", "weighted_f1", "r2", "rmse", "mae", "log_loss")
 COLUMNS = (Column("Metric"), Column("Candidate", number=True))
 LIVE_COLUMNS = (*COLUMNS, Column("Live model", number=True), Column("Difference", number=True), Column("Verdict"))
 VERDICTS = {"better": "good", "worse": "bad", "no certain difference": "idle"}
 ROC_ROWS = 10
+KNOWS = "The live model was trained on other data and may know some of these rows,"
 
 
 def metrics(value: tuple[Evaluation, Revision, Revision | None]) -> None:
@@ -52,8 +53,12 @@ def gate(found: Evaluation, new: Revision) -> None:
 def _compared(found: Evaluation, new: Revision, live: Revision | None) -> None:
     rows = f"{found.rows:,} rows" if found.rows is not None else "rows"
     if found.compared:
-        paragraph(f"Candidate and live model were measured on the same {rows} that training has not seen. "
+        paragraph(f"Candidate and live model were measured on the same {rows}, which the candidate's training has not seen. "
                   "Below each number is its 95 % interval; a difference whose interval holds 0 may be chance.", "quiet")
+        if may_know(new, live):
+            with tag("p", classes="headline"):
+                badge("Not the same for both", "warn")
+                tag("span", f"{KNOWS} so that its numbers may be too good, and the candidate's differences too bad.")
         if live and new.compared_with and live.run not in (new.compared_with, new.run):
             with tag("p", classes="headline"):
                 badge("Compared with another run", "warn")
@@ -61,6 +66,11 @@ def _compared(found: Evaluation, new: Revision, live: Revision | None) -> None:
     else:
         paragraph(f"Measured on {rows} that training has not seen; below each number is its 95 % interval. "
                   + (f"There is no comparison: {found.why_not}." if found.why_not else "There was no live model to compare with."), "quiet")
+
+
+def may_know(new: Revision, live: Revision | None) -> bool:
+    """Return whether the live model's training may have seen rows that the candidate was measured on: other data is split otherwise."""
+    return live is None or live.run != new.compared_with or live.data != new.data or any(name.startswith("data.") for name, _, _ in changes(live, new))
 
 
 def _table(caption: str, found: list[Metric], compared: bool) -> None:

@@ -41,7 +41,7 @@ def read(project: Project, place: Place) -> State:
     history, states, executions = together(
         lambda: runs.history(project, count), lambda: runs.state(project), lambda: runs.actions(project, place.run) if place.run else None)
     run = _chosen(project, place, history.runs)
-    if run and executions is None:
+    if run and (executions is None or run.id != place.run):  # none was asked for, or by its first digits
         executions = runs.actions(project, run.id)
     if run and executions and not run.started:  # older than the list
         run = replace(run, started=executions[0]["startTime"], updated=executions[-1]["lastUpdateTime"])
@@ -51,7 +51,7 @@ def read(project: Project, place: Place) -> State:
 def _chosen(project: Project, place: Place, listed: tuple[Run, ...]) -> Run | None:
     """Return the run of the address; without one the oldest that is under way, for it may wait for a person, else the newest."""
     if place.run:
-        return next((run for run in listed if run.id == place.run), None) or runs.one(project, place.run)
+        return next((run for run in listed if run.id.startswith(place.run)), None) or runs.one(project, place.run)
     under_way = [run for run in listed if not run.ended]
     return next(iter(under_way[-1:] or listed[:1]), None)
 
@@ -62,8 +62,9 @@ def draw(page: Page, state: State) -> None:
         page.part("empty", state.project.name, _empty)
         return
     page.announce(_heard(state.run, state.stages))
-    page.part("run", state.run, partial(_facts, page))
-    page.part("acting", (state.project, state.run.id, state.run.status), partial(_acting, page))
+    asks = any(action.asks for stage in state.stages for action in stage.actions)
+    page.part("run", (state.run, asks), _facts)
+    page.part("acting", (state.project, state.run.id, state.run.status, asks), partial(_acting, page))
     page.part("stages", (state.project, state.run, state.stages), partial(_stages, page))
     page.part("runs", (state.runs, state.older, state.run.id), partial(run_list, page.place))
 
@@ -81,10 +82,11 @@ def _heard(run: Run, stages: tuple[Stage, ...]) -> str:
     return ", ".join([f"Run {run.short}: {STATES.get(run.status, (run.status, ''))[0]}", *(asking or at)]) + "."
 
 
-def _facts(page: Page, run: Run) -> None:
+def _facts(value: tuple[Run, bool]) -> None:
+    run, asks = value
     with tag("div", classes="headline"):
         heading(2, f"Run {run.short}")
-        state_badge(run.status)
+        badge("Asks a person", "asks") if asks else state_badge(run.status)
     with tag("dl", classes="facts"):
         for name, text in (("Started by", run.cause.text), ("Commit", f"{run.commit[:8]} {run.message}".strip()), ("Data version", run.data),
                            ("Because", run.why)):
@@ -99,9 +101,11 @@ def _facts(page: Page, run: Run) -> None:
                     took(run)
 
 
-def _acting(page: Page, value: tuple[Project, str, str]) -> None:
-    project, run, status = value
+def _acting(page: Page, value: tuple[Project, str, str, bool]) -> None:
+    project, run, status, asks = value
     with tag("div", classes="buttons"):
+        if asks:
+            link("Look and answer", page.place.link("approval", run), "button primary")
         link("Logs", page.place.link("logs", run), "button")
         link("Training graph", page.place.link("graph", run), "button")
         if status in ("InProgress", "Stopping"):
@@ -158,4 +162,4 @@ def _further(place: Place, project: Project, run: Run, action: Action) -> None:
         link("Log", place.link("logs", run.id, group=f"/aws/codebuild/{project.build}", stream=action.external.rpartition(":")[2]))
     elif (action.stage, action.name) in FOLLOWED:
         view, text = FOLLOWED[action.stage, action.name]
-        link("Look and answer" if action.asks else text, place.link(view, run.id))
+        link("Numbers" if action.asks else text, place.link(view, run.id))

@@ -46,6 +46,9 @@ def found(value: tuple[Place, Findings, str]) -> None:
     paragraph(f"{seen.look.rows:,} rows of run {seen.look.run[:8]}. {'; '.join(others)}{'.' if others else ''}".strip(), "quiet")
     with tag("div", classes="buttons"):
         link("The look's own page, with all pictures", address, "button", target="_blank", rel="noopener")
+    if not seen.look.rows:
+        paragraph("It had nothing to compare with the training data.")
+        return
     if seen.chosen:
         with tag("div", classes="grid"):
             _picture(seen.chosen, seen.distribution)

@@ -23,6 +23,15 @@ def test_an_answer_names_the_question_and_keeps_the_comment(approved: bool, stat
         "result": {"status": status, "summary": "AUC is better"}}]
 
 
+def test_blanks_are_no_reason_to_reject() -> None:
+    stubs, project = waiting("blank")
+    question = standing(project).question
+    assert question is not None
+    with pytest.raises(Refused, match="Say why it is rejected"):
+        put(project, question, False, "  \n ")
+    assert stubs.named("PutApprovalResult") == []
+
+
 def second(name: str, **ended: object) -> str:
     """Answer a question that somebody else has answered since it was shown; return what is told, having changed nothing."""
     stubs, project = waiting(name)

@@ -68,6 +68,8 @@ def test_nobody_answers_before_the_numbers_are_there_and_the_answer_is_given_onc
     page.get_by_role("button", name="Approve").click()
     question = page.get_by_role("dialog")
     expect(question).to_contain_text("Its auc is 0.8999 (0.842 to 0.958); the live model's is 0.8904 on the same rows: no certain difference.")
+    expect(page.get_by_text("Not the same for both")).to_be_visible()  # the data of the two differs
+    expect(question).to_contain_text("The live model was trained on other data and may know some of these rows")
     screenshots(page, "approval-question")
     question.get_by_label("Comment, kept with the run").fill("as good, with smaller trees")
     question.get_by_role("button", name="Approve").dblclick()

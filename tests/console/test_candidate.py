@@ -5,7 +5,8 @@ import pytest
 from console.faults import Refused
 from console.reading.candidate import read
 from console.reading.question import standing
-from console.reading.revision import changes, flat
+from console.reading.revision import Revision, changes, flat
+from console.views.candidate_numbers import may_know
 from tests.console.any_order import refusal
 from tests.console.approval_account import AT, LIVE, NEW, OLDER, approval_state, waiting
 
@@ -117,3 +118,11 @@ def test_what_nobody_answered_was_not_rejected(more: dict, word: str) -> None:
 def test_a_configuration_is_told_field_by_field() -> None:
     assert list(flat({"a": {"b": 1, "c": {}}, "d": [{"x": "y"}], "e": "text"})) == [
         ("a.b", "1"), ("d", '[{"x": "y"}]'), ("e", "text")]
+
+
+@pytest.mark.parametrize("live, knows", [
+    (Revision("old", data="1"), False), (Revision("old", data="2"), True), (Revision("older", data="1"), True), (None, True),
+    (Revision("old", data="1", fields=(("data.seed", "7"),)), True), (Revision("old", data="1", fields=(("training.estimator", "x"),)), False)])
+def test_a_live_model_of_other_data_may_know_the_rows(live: Revision | None, knows: bool) -> None:
+    new = Revision("new", data="1", given=(("LiveModelUri", "s3://demo/runs/old/model/model.tar.gz"),))
+    assert may_know(new, live) is knows

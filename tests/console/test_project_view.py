@@ -133,6 +133,8 @@ def test_two_hundred_runs_are_shown_page_by_page(page: Page, long_project: Recor
         screenshots(page, "project")
         page.get_by_role("link", name="Older runs").click()
         expect(page.get_by_role("row")).to_have_count(41)
+        page.goto(f"{started}/{NAME}/project/{run_id(199)[:8]}")
+        expect(page.get_by_role("heading", name="Run 000000c7")).to_be_visible()
         page.goto(f"{started}/{NAME}/project/{run_id(3)}")
         expect(page.get_by_role("heading", name="Run 00000003")).to_be_visible()
         expect(page.locator(".facts")).to_contain_text("drift of production's requests")
