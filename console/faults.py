@@ -38,7 +38,7 @@ BY_CODE = {
     "RequestExpired": "AWS refuses the request as too old: this machine's clock is wrong, or the session has expired.",
     "OptInRequired": "The account may not use this service in this region. Choose another region (AWS_DEFAULT_REGION), then start the console again.",
     "PipelineNotFoundException": "The project's pipeline is gone: the project is being deleted, or was deleted. The list of projects says which there are.",
-    "PipelineExecutionNotFoundException": "This run is gone: AWS keeps the history of a pipeline for twelve months. Choose another one.",
+    "PipelineExecutionNotFoundException": "There is no such run, or AWS has forgotten it, as it does after twelve months. Project, above, lists those that there are.",
     "PipelineExecutionNotStoppableException": "This run has ended meanwhile, so there is nothing to stop.",
     "DuplicatedStopRequestException": "Somebody has stopped this run already; it ends with the actions that are under way.",
     "StageNotRetryableException": "This stage cannot be retried: it has not failed, or the pipeline has changed since. Start a new run instead.",
@@ -46,7 +46,7 @@ BY_CODE = {
     "ConcurrentPipelineExecutionsLimitExceededException": "The pipeline has as many runs as it may. Wait until one ends, then try again.",
     "ApprovalAlreadyCompletedException": "Somebody has answered already. The run goes on with that answer.",
     "InvalidApprovalTokenException": "The question was answered or asked anew meanwhile. Look at the numbers again, then answer.",
-    "ExecutionDoesNotExist": "This execution of the workflow is gone: AWS keeps it for 90 days.",
+    "ExecutionDoesNotExist": "There is no such execution of the workflow, or AWS has forgotten it, as it does after 90 days.",
     "NoSuchBucket": "The project's bucket is gone: the project was deleted, with its files.",
     "NoSuchKey": "The file is not there: the run has not written it yet, or it was cleaned up.",
 }

@@ -20,7 +20,7 @@ def alarm_table(caption: str, alarms: Sequence[Alarm], prefix: str) -> None:
 
 def _row(alarm: Alarm, prefix: str) -> list[Cell]:
     return [partial(tag, "span", alarm.name.removeprefix(f"{prefix}-"), "code", title=alarm.name), partial(badge, *STATES[alarm.state]), alarm.what,
-            alarm.reason, _since(alarm)]
+            "" if alarm.state == "OK" else alarm.reason, _since(alarm)]  # AWS's reason for being off reads like one for being on
 
 
 def _since(alarm: Alarm) -> Callable[[], object]:

@@ -155,9 +155,10 @@ def golden(found: Golden) -> None:
     with tag("p", classes="headline"):
         if found.passed:
             badge("Repeated in dev", "good")
-            tag("span", f"The endpoint of stack {found.stack} predicts {len(found.answers)} golden records as training did; proven ")
-            if found.proven:
-                moment(found.proven)
+            with tag("span", f"The endpoint of stack {found.stack} predicts {len(found.answers)} golden records as training did. "):
+                if found.proven:
+                    tag("span", "Proven ")
+                    moment(found.proven)
         else:
             badge("Not repeated in dev", "warn")
             tag("span", f"The stack {found.stack} has no proof that its endpoint predicts as training did"
