@@ -38,7 +38,8 @@ BY_CODE = {
     "RequestExpired": "AWS refuses the request as too old: this machine's clock is wrong, or the session has expired.",
     "OptInRequired": "The account may not use this service in this region. Choose another region (AWS_DEFAULT_REGION), then start the console again.",
     "PipelineNotFoundException": "The project's pipeline is gone: the project is being deleted, or was deleted. The list of projects says which there are.",
-    "PipelineExecutionNotFoundException": "There is no such run, or AWS has forgotten it, as it does after twelve months. Project, above, lists those that there are.",
+    "PipelineExecutionNotFoundException":
+        "There is no such run, or AWS has forgotten it, as it does after twelve months. Project, above, lists those that there are.",
     "PipelineExecutionNotStoppableException": "This run has ended meanwhile, so there is nothing to stop.",
     "DuplicatedStopRequestException": "Somebody has stopped this run already; it ends with the actions that are under way.",
     "StageNotRetryableException": "This stage cannot be retried: it has not failed, or the pipeline has changed since. Start a new run instead.",
@@ -50,6 +51,7 @@ BY_CODE = {
     "NoSuchBucket": "The project's bucket is gone: the project was deleted, with its files.",
     "NoSuchKey": "The file is not there: the run has not written it yet, or it was cleaned up.",
 }
+ABSENT = ("does not exist", "could not find", "not found", "pipelineexecutionid")  # in a validation's message: the last is an id that cannot be one
 THROTTLED = {"Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown",
              "ProvisionedThroughputExceededException", "TransactionInProgressException"}
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "AuthorizationErrorException", "Forbidden", "403"}
@@ -93,7 +95,7 @@ def gone(error: Exception) -> bool:
     said = error.response["Error"].get("Message", "").lower()
     named = "notfound" in _code(error).lower().replace("_", "") or _code(error).endswith("DoesNotExist")
     return named or _code(error) in ("NoSuchKey", "NoSuchBucket", "404") or (
-        _code(error) in ("ValidationError", "ValidationException") and any(word in said for word in ("does not exist", "could not find", "not found", "pipelineexecutionid")))
+        _code(error) in ("ValidationError", "ValidationException") and any(word in said for word in ABSENT))
 
 
 def _answered(error: ClientError) -> str:

@@ -134,7 +134,8 @@ def _read(project: Project, name: str) -> Execution:
     except ClientError as error:
         if not gone(error):
             raise
-        raise Refused(f"There is no execution {name} of {project.workflow}: AWS keeps one for 90 days after its end. Training graph, above, lists those that there are.") from error
+        raise Refused(f"There is no execution {name} of {project.workflow}: AWS keeps one for 90 days after its end. "
+                      "Training graph, above, lists those that there are.") from error
     line = _line(described)
     over = line.status if line.status != "RUNNING" else ""
     execution = Execution(line, machine, tuple(told(events, over).values()), *ending(events), described.get("input", ""), described.get("output", ""))

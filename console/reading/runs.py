@@ -121,7 +121,8 @@ def one(project: Project, run: str) -> Run:
     except ClientError as error:
         if error.response["Error"]["Code"] not in ("PipelineExecutionNotFoundException", "ValidationException"):
             raise
-        raise Refused(f"There is no run {run} of this project, or it is older than the history that AWS keeps. Project, above, lists those that there are.") from error
+        raise Refused(f"There is no run {run} of this project, or it is older than the history that AWS keeps. "
+                      "Project, above, lists those that there are.") from error
     return _listed({**found, "sourceRevisions": found.get("artifactRevisions", [])}, project)
 
 
