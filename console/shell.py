@@ -56,6 +56,8 @@ def show(account: Account, place: Place) -> Any:
     ui.page_title(f"{view.TITLE} · {place.project}")
     frame(place, account, view.TITLE)
     read = view.reader(place) if hasattr(view, "reader") else partial(view.read, place=place)  # a reader remembers, for its page alone
+    if getattr(view, "CHARTS", False):
+        ui.echart({}).classes("hidden")  # so that the browser loads what draws charts while AWS is asked
     Live(place, lambda: read(account.project(place.project)), view.draw, view.SECONDS)
     return None
 

@@ -20,6 +20,7 @@ from console.views.candidate_report import report_button
 
 TITLE = "Approval"
 SECONDS = 3.0
+CHARTS = True
 WORDS = {"approved": ("Approved", "good"), "rejected": ("Rejected", "bad")}
 
 

@@ -21,6 +21,7 @@ from console.views.way_back import former_releases, going_back
 
 TITLE = "Release"
 SECONDS = 2.0
+CHARTS = True
 
 
 @dataclass(frozen=True)

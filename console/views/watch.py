@@ -26,6 +26,7 @@ from console.views.watch_looks import heard, look_list, retrainings, verdict
 
 TITLE = "Watch"
 SECONDS = 4.0
+CHARTS = True
 LATE_SECONDS = 120
 _kept: dict[str, tuple[Any, Drift]] = {}  # by bucket: distances are new only with a new look
 _lock = threading.Lock()
