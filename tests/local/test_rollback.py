@@ -141,6 +141,15 @@ def test_the_endpoint_gone_back_from_bakes_too(project: Project, former: str, ba
     assert {f"{project.name}-{run[:8]}-prd" for run in (former, bad)} <= set(kept)
 
 
+def test_a_run_is_gone_to_by_its_name(aws: LocalAws, project: Project, first_release: dict, former: str, bad: str) -> None:
+    for run in (bad, former):
+        named_run = back(project, run[:8])
+        assert named_run.returncode == 0, named_run.stderr
+        assert serving(aws, first_release) == run
+        agreed(project, run)
+
+
+@pytest.mark.slow
 def test_the_next_release_works_and_a_canary_under_way_is_stopped(
         aws: LocalAws, project: Project, first_release: dict, former: str, bad: str) -> None:
     third = released(project)
@@ -155,10 +164,3 @@ def test_the_next_release_works_and_a_canary_under_way_is_stopped(
     assert project.ended(run) == "Failed"
     assert (serving(aws, first_release), stack(project)["RunId"]) == (third, third)
     assert transition(project)["enabled"]
-
-
-def test_a_run_is_gone_back_to_by_its_name(aws: LocalAws, project: Project, first_release: dict, former: str) -> None:
-    named_run = back(project, former[:8])
-    assert named_run.returncode == 0, named_run.stderr
-    assert serving(aws, first_release) == former
-    agreed(project, former)
