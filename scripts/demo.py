@@ -42,7 +42,7 @@ def how_to_go_on(release: Release, clone: Path) -> str:
     """Return the commands that a person may try next."""
     name = release.project.name
     return f"""
-What to try next:
+What to try next, in a shell with the variables at the end of this:
   aws codepipeline get-pipeline-state --name {name}
   aws sagemaker list-training-jobs
   head -2 data/churn.csv | cut -d, -f1-19 | curl --aws-sigv4 aws:amz:us-east-1:execute-api --user test:test \\
