@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -71,7 +72,7 @@ def test_a_state_is_reached_by_keyboard(page: Page, project: RecordedTraining, a
 
 
 def test_two_hundred_executions_are_paged(page: Page) -> None:
-    with serving(RecordedTraining(runs=200)) as recorded, console(recorded.url) as address:
+    with serving(RecordedTraining(runs=200)) as recorded, console(recorded.url) as address, closing(page):
         page.goto(f"{address}/{NAME}/graph")
         expect(page.get_by_role("link", name="Older executions")).to_be_visible()
         expect(page.locator(".graph svg")).to_be_visible()
@@ -89,7 +90,7 @@ def test_an_execution_that_has_vanished_is_one_sentence(page: Page, project: Rec
 
 
 def test_a_project_without_a_training_says_how_to_come_to_one(page: Page) -> None:
-    with serving(RecordedTraining()) as recorded, console(recorded.url) as address:
+    with serving(RecordedTraining()) as recorded, console(recorded.url) as address, closing(page):
         recorded.answers["ListExecutions"] = {"executions": []}
         page.goto(f"{address}/{NAME}/graph")
         expect(page.get_by_text("Nothing was trained yet. A push to the project's repository")).to_be_visible()

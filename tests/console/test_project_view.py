@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -127,7 +128,7 @@ def long_project() -> Iterator[RecordedProject]:
 
 
 def test_two_hundred_runs_are_shown_page_by_page(page: Page, long_project: RecordedProject) -> None:
-    with console(long_project.url) as started:
+    with console(long_project.url) as started, closing(page):
         page.goto(f"{started}/{NAME}/project")
         expect(page.get_by_role("row")).to_have_count(21)
         screenshots(page, "project")
@@ -196,13 +197,13 @@ def refused(request: dict) -> None:
 
 
 def test_an_endpoint_that_is_down_is_said_to_be(page: Page) -> None:
-    with console("http://127.0.0.1:9") as started:
+    with console("http://127.0.0.1:9") as started, closing(page):
         page.goto(f"{started}/{NAME}/project")
         expect(page.get_by_role("alert")).to_contain_text("http://127.0.0.1:9/ cannot be reached. Check the network and AWS_ENDPOINT_URL")
 
 
 def test_missing_credentials_are_said_to_be(page: Page, project: RecordedProject) -> None:
-    with console(project.url, AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", HOME="/nonexistent") as started:
+    with console(project.url, AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", HOME="/nonexistent") as started, closing(page):
         page.goto(f"{started}/{NAME}/project")
         expect(page.get_by_role("alert")).to_contain_text("There are no AWS credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
 

@@ -72,6 +72,13 @@ def test_states_without_drift_say_what_to_do(page: Page, console: ReleasedConsol
     expect(page.get_by_text("Nothing is watched yet")).to_be_visible()
 
 
+def test_a_chart_that_was_not_yet_narrowed_does_not_widen_the_page(page: Page, console: ReleasedConsole) -> None:
+    page.goto(console.view("watch"))
+    expect(page.locator(".plot svg").first).to_be_visible()
+    page.evaluate("document.querySelectorAll('.plot .nicegui-echart > div').forEach(drawing => drawing.style.width = '3000px')")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1440
+
+
 def test_the_live_endpoint_that_is_gone_is_told(page: Page, console: ReleasedConsole) -> None:
     console.change(status={OLD[:8]: "Gone"})
     page.goto(console.view("watch"))
