@@ -8,7 +8,7 @@ import customers
 from endpoints import address, stack_output
 from narration import Steps, say
 from new_project import create_project, publish
-from pipeline_runs import API, APPROVAL, Pipeline
+from pipeline_runs import APPROVAL, MONITORING, Pipeline
 from project_api import Api
 from project_bucket import ProjectBucket
 from traffic import THREADS
@@ -49,7 +49,7 @@ def first_release(steps: Steps, options: argparse.Namespace) -> Release:
     with steps.step("approve", "A person who has looked at the model in dev says yes."):
         project.pipeline.approve()
     with steps.step("watch the pipeline: deploy to production"):
-        project.pipeline.watch(run, API)
+        project.pipeline.watch(run, MONITORING)
     with steps.step("predict", "Five customers, asked of the public API with a signed request."):
         api = Api(address(stack_output(f"{name}-api", "ApiUrl"), os.environ.get("AWS_ENDPOINT_URL")), THREADS)
         steps.report |= {"api_url": api.url, "predictions": predict(api)}
