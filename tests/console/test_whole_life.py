@@ -95,6 +95,11 @@ def test_a_project_is_followed_from_nothing_to_drift_on_the_page(address: str, p
     go_to(page, "Project")
     expect(stage(page, "DeployPrd").locator(".headline")).to_contain_text("Succeeded", timeout=RELEASE)
 
+    go_to(page, "Release")
+    expect(page.get_by_text("No release is under way", exact=True)).to_be_visible()
+    screenshots(page, "life-release-first")
+    go_to(page, "Project")
+
     done(endpoint, "push", str(tmp_path / "clone"))
     expect(page.locator(".facts")).to_contain_text("a push to the repository")
     follow_to_the_question(page)
