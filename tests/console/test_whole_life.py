@@ -104,8 +104,8 @@ def test_a_project_is_followed_from_nothing_to_drift_on_the_page(address: str, p
     expect(page.locator(".facts")).to_contain_text("a push to the repository")
     follow_to_the_question(page)
     screen(page, "approval")
-    approve(page, "no worse, with smaller trees")
     with person(endpoint, "ask"):
+        approve(page, "no worse, with smaller trees")
         go_to(page, "Release")
         expect(page.get_by_text("Two versions answer", exact=True)).to_be_visible(timeout=RELEASE)
         expect(page.locator(".shares")).to_contain_text("10 % version 2")
