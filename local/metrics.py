@@ -39,6 +39,7 @@ class Metrics:
         self._machine, self._cloudwatch, self._lock = machine, cloudwatch, threading.RLock()
         self._journal = Journal(machine.data / "native" / "metrics.jsonl")
         self._minute_seconds, self._minute = machine.clock.scaled(MINUTE), 0.0
+        self._began = 0.0  # when the minute's first measurement came: the time of all its points, so that metrics can be compared
         self._open: dict[Key, dict[str, Any]] = {}
 
     def install(self) -> None:
@@ -57,11 +58,12 @@ class Metrics:
 
     def record(self, namespace: str, sets: Iterable[dict[str, str]], values: Values) -> None:
         """Take one measurement of a service itself, for each set of dimensions."""
-        minute = time.time() // self._minute_seconds
+        now = time.time()
+        minute = now // self._minute_seconds
         with self._lock:
             if minute != self._minute:
                 self.save()
-                self._minute = minute
+                self._minute, self._began = minute, now
             for dimensions in sets:
                 known = tuple(dimensions.items())
                 for name, (value, unit) in values.items():
@@ -69,7 +71,7 @@ class Metrics:
 
     def _opened(self, namespace: str, name: str, dimensions: tuple[Any, ...], unit: str) -> dict[str, Any]:
         """Return a new point of this minute."""
-        point = {"Timestamp": time.time(), "Unit": unit, "Dimensions": dict(dimensions), "_values": {},
+        point = {"Timestamp": self._began, "Unit": unit, "Dimensions": dict(dimensions), "_values": {},
                  "_stat": {"SampleCount": 0.0, "Sum": 0.0, "Minimum": float("inf"), "Maximum": float("-inf")}}
         self._list((namespace, name, self._cloudwatch._dims_key(point["Dimensions"]))).append(point)
         self._open[namespace, name, dimensions] = point

@@ -58,6 +58,15 @@ def test_many_measurements_are_few_points_with_exact_statistics(metrics: Metrics
                      "p50": statistics.median(VALUES), "p99": pytest.approx(99.01)}
 
 
+def test_what_is_measured_in_one_minute_has_one_time(metrics: Metrics, monkeypatch: pytest.MonkeyPatch) -> None:
+    for second, version in ((120.5, "1"), (179.0, "2"), (180.0, "2")):
+        monkeypatch.setattr(time, "time", lambda second=second: second)
+        metrics.record("AWS/Test", [{"Version": version}], {"Requests": (1.0, "Count")})
+    moments = {version: [point["Timestamp"] for point in cloudwatch._metrics.get_scoped(*SCOPE, ("AWS/Test", "Requests", f"Version={version}"))]
+               for version in ("1", "2")}
+    assert moments == {"1": [120.5], "2": [120.5, 180.0]}, "or two versions' shares cannot be compared"
+
+
 def test_an_alarm_sees_a_measurement_at_its_next_evaluation(metrics: Metrics) -> None:
     alarm = {"AlarmName": "slow", "Namespace": "AWS/Test", "MetricName": "Latency", "ExtendedStatistic": "p90", "Period": 60,
              "Dimensions": [{"Name": "Api", "Value": "a"}], "EvaluationPeriods": 1, "Threshold": 80.0, "StateValue": "OK",
