@@ -2,9 +2,11 @@
 
 import argparse
 import asyncio
+import os
 import socket
 import sys
 from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
 
 from fastapi import Request, Response
 from nicegui import app, background_tasks, ui
@@ -24,6 +26,8 @@ def main() -> int:
     if reason := _taken(options.port):
         print(f"console: port {options.port} of {HOST} is taken ({reason}); name another one: --port {options.port + 1}", file=sys.stderr)
         return 1
+    if urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).hostname in (HOST, "localhost"):
+        os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")  # without keys it would be asked for, and it is not on this machine
     assets()
     addresses(Account(), options.project)
     app.middleware("http")(sealed)

@@ -8,17 +8,18 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from console.faults import Refused, gone
 
-KEPT_SECONDS = 20  # a project is looked up anew after this
+KEPT_SECONDS = 3  # a project is looked up anew after this, for it may be deleted meanwhile
 CONFIG = Config(connect_timeout=3, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 2}, max_pool_connections=32)
 SIGNING = {"s3": Config(signature_version="s3v4")}  # an older one, botocore's default for addresses that are handed on, opens no encrypted object
 UNREADY = {
     "Pending": "is being created", "CreateInProgress": "is being created", "CreateFailed": "could not be created",
     "DeleteInProgress": "is being deleted", "DeleteCompleted": "was deleted",
 }
+ENDING = {"is being deleted", "was deleted"}  # what is left of it by now would be taken for a project that has not come so far
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ class Account:
         self._given = session
         self._clients: dict[str, Any] = {}
         self._projects: dict[str, tuple[float, Project]] = {}
+        self._prefixes: dict[str, str] = {}  # of projects, by their numbers: they never change
         self._lock = threading.Lock()
 
     @cached_property
@@ -114,8 +116,16 @@ class Account:
         """Return a client; one a service, for threads may share it."""
         with self._lock:  # making one is not safe beside another
             if service not in self._clients:
-                self._clients[service] = self._session.client(service, config=CONFIG.merge(SIGNING.get(service, Config())))
+                self._clients[service] = self._made(service)
             return self._clients[service]
+
+    def _made(self, service: str) -> Any:
+        try:
+            return self._session.client(service, config=CONFIG.merge(SIGNING.get(service, Config())))
+        except ValueError as error:
+            if isinstance(error, BotoCoreError):
+                raise
+            raise Refused(f"AWS_ENDPOINT_URL is no address ({error}). Set it like http://127.0.0.1:4566, then start the console again.") from error
 
     @property
     def region(self) -> str:
@@ -157,7 +167,7 @@ class Account:
         described = self._described(name)
         unready = UNREADY.get(described["ProjectStatus"])
         number = described["ProjectId"]
-        prefix = "" if unready == "was deleted" else self._prefix(number)
+        prefix = "" if unready in ENDING else self._prefix(number)
         if not prefix:
             raise Refused(f"Project {name} {unready or 'has no pipeline: it was not made from this template, or is being changed'}. {_next(unready)}")
         return Project(self, name, number, prefix, self.identity.account)
@@ -173,8 +183,13 @@ class Account:
 
     def _prefix(self, number: str) -> str:
         """Return the name of the pipeline that ends with a project's id; empty where there is none."""
-        pages = self.client("codepipeline").get_paginator("list_pipelines").paginate()
-        return next((str(each["name"]) for page in pages for each in page["pipelines"] if each["name"].endswith(f"-{number}")), "")
+        if number not in self._prefixes:
+            pages = self.client("codepipeline").get_paginator("list_pipelines").paginate()
+            found = next((str(each["name"]) for page in pages for each in page["pipelines"] if each["name"].endswith(f"-{number}")), "")
+            if not found:
+                return ""
+            self._prefixes[number] = found
+        return self._prefixes[number]
 
 
 def _next(unready: str | None) -> str:

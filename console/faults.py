@@ -47,6 +47,7 @@ BY_CODE = {
     "ConcurrentPipelineExecutionsLimitExceededException": "The pipeline has as many runs as it may. Wait until one ends, then try again.",
     "ApprovalAlreadyCompletedException": "Somebody has answered already. The run goes on with that answer.",
     "InvalidApprovalTokenException": "The question was answered or asked anew meanwhile. Look at the numbers again, then answer.",
+    "InvalidToken": "The address names no place in this list. Choose the view above: it begins with the newest.",
     "ExecutionDoesNotExist": "There is no such execution of the workflow, or AWS has forgotten it, as it does after 90 days.",
     "NoSuchBucket": "The project's bucket is gone: the project was deleted, with its files.",
     "NoSuchKey": "The file is not there: the run has not written it yet, or it was cleaned up.",
@@ -67,14 +68,14 @@ BY_TYPE: list[tuple[type[Exception], str]] = [  # the first that fits
 ]
 
 
-def sentence(error: Exception) -> str:
-    """Return what a person is told of an error."""
+def sentence(error: Exception, again: str = AGAIN) -> str:
+    """Return what a person is told of an error; ``again`` is said of what may pass."""
     if isinstance(error, Refused):
         return str(error)
     if isinstance(error, ClientError):
-        return _answered(error)
+        return _answered(error, again)
     if isinstance(error, HTTPClientError | EndpointConnectionError | ConnectTimeoutError | ReadTimeoutError):
-        return _unreachable(error)
+        return _unreachable(error, again)
     for kind, text in BY_TYPE:
         if isinstance(error, kind):
             return text
@@ -98,24 +99,24 @@ def gone(error: Exception) -> bool:
         _code(error) in ("ValidationError", "ValidationException") and any(word in said for word in ABSENT))
 
 
-def _answered(error: ClientError) -> str:
+def _answered(error: ClientError, again: str) -> str:
     code, said = _code(error), _one_line(error.response["Error"].get("Message", ""))
     if code in DENIED:
         return f"Access denied: {said or error.operation_name}. Ask who manages the account for the right to {error.operation_name}."
     if code in THROTTLED:
-        return f"AWS asks to be asked less often ({error.operation_name}). {AGAIN}"
+        return f"AWS asks to be asked less often ({error.operation_name}). {again}"
     if code in BY_CODE:
         return BY_CODE[code]
     if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400) >= 500:
-        return f"AWS has a fault of its own ({error.operation_name}: {said or code}). {AGAIN}"
+        return f"AWS has a fault of its own ({error.operation_name}: {said or code}). {again}"
     return f"AWS refused {error.operation_name}: {said or code}"
 
 
-def _unreachable(error: Exception) -> str:
+def _unreachable(error: Exception, again: str) -> str:
     address = getattr(error, "kwargs", {}).get("endpoint_url", "AWS")
     late = isinstance(error, ReadTimeoutError)
     what = "does not answer in time" if late else "cannot be reached"
-    return f"{address} {what}. Check the network and AWS_ENDPOINT_URL; on one machine: is the local AWS running? {AGAIN}"
+    return f"{address} {what}. Check the network and AWS_ENDPOINT_URL; on one machine: is the local AWS running? {again}"
 
 
 def _code(error: ClientError) -> str:

@@ -24,6 +24,8 @@ from console.place import Place
 
 EXPECTED = (Refused, BotoCoreError, ClientError)
 NOTHING = object()
+PATIENCE = 8  # seconds after which somebody is told that AWS does not answer
+SOON = 5.0  # seconds until a view that could not be read is tried again, whatever its own are
 THREADS = ThreadPoolExecutor(16, thread_name_prefix="views")
 log = logging.getLogger("console")
 
@@ -66,7 +68,7 @@ class Page:
             with self._body:
                 self._boxes[name] = tag("div", classes="part", data_part=name)
             self._boxes[name].move(target_index=place)
-        elif self._values[name] == value:
+        elif self._values.get(name, NOTHING) == value:
             return
         box = self._boxes[name]
         box.clear()
@@ -121,14 +123,14 @@ class Live:
             self._wake.clear()
             await self._turn()
             try:
-                await asyncio.wait_for(self._wake.wait(), self._seconds)
+                await asyncio.wait_for(self._wake.wait(), min(self._seconds, SOON) if self._told else self._seconds)
             except TimeoutError:
                 continue
 
     async def _turn(self) -> None:
         """Read once and show it; a fault is told, and what was read before stays."""
         try:
-            state = await in_thread(self._read)
+            state = await self._answer()
             self._read_at = datetime.now(UTC)
             if self._state is NOTHING or state != self._state:
                 self.page.draw_all(self._draw, state)
@@ -140,6 +142,16 @@ class Live:
             log.exception("a view cannot be read or drawn")
             self._tell(sentence(error))
         self._progress.set_visibility(False)
+
+    async def _answer(self) -> Any:
+        """Read; where that lasts, tell it, for what is shown may be old meanwhile."""
+        reading = asyncio.ensure_future(in_thread(self._read))
+        try:
+            if not (await asyncio.wait({reading}, timeout=PATIENCE))[0]:
+                self._tell(f"AWS has not answered for {PATIENCE} seconds. It is waited for.")
+            return await reading
+        finally:
+            reading.cancel()
 
     def _tell(self, text: str) -> None:
         if text == self._told:

@@ -107,7 +107,7 @@ class Metrics:
         with self._lock:
             for key, points in list(metrics.items_scoped(*scope)):
                 left = self._coarser(points, now)
-                if len(left) == len(points):
+                if left == points:
                     continue
                 changed = True
                 metrics.set_scoped(*scope, key, left)  # a new list: who has read the old one sees that it is another
@@ -124,7 +124,10 @@ class Metrics:
         for point in points:
             age = now - point["Timestamp"]
             length = next((scaled(length) for older, length in LEVELS if age > scaled(older)), 0.0)
-            place = (length, point["Timestamp"] // length, point["Unit"]) if length else id(point)
+            if length:  # in the middle of its interval, as the points of other metrics are, and at none of its ends
+                middle = (point["Timestamp"] // length + 0.5) * length
+                point = point if point["Timestamp"] == middle else {**point, "Timestamp": middle}  # noqa: PLW2901
+            place = (length, point["Timestamp"], point["Unit"]) if length else id(point)
             if age <= scaled(LONGEST):
                 kept[place] = _together(self._cloudwatch, kept[place], point) if place in kept else point
         return list(kept.values())

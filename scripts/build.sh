@@ -20,9 +20,15 @@ done_() { printf ' %4d s\n' $((SECONDS - started)) >&2; }
 fail() { printf '\nbuild: %s\n' "$*" >&2; exit 1; }
 
 command -v aws > /dev/null || fail "the aws CLI is missing; bash scripts/setup.sh installs it in .venv."
-aws s3api head-bucket --bucket "$bucket" > /dev/null 2>&1 ||
-  fail "bucket $bucket does not exist in $AWS_REGION, or you may not read it. Create it: aws s3 mb s3://$bucket"
-aws iam get-role --role-name "$role" > /dev/null 2>&1 || fail "there is no IAM role $role; Studio's domain page names the role of its users."
+look() { # SIGNS REASON COMMAND...: fails with the reason where the answer has one of the signs, else with the answer
+  local signs=$1 reason=$2 answer
+  answer=$("${@:3}" 2>&1 > /dev/null) && return
+  [[ $answer =~ $signs ]] && fail "$reason"
+  fail "AWS did not answer to ${*:3:3}: ${answer//$'\n'/ }"
+}
+look '\((403|404)\)' "bucket $bucket does not exist in $AWS_REGION, or you may not read it. Create it: aws s3 mb s3://$bucket" \
+  aws s3api head-bucket --bucket "$bucket"
+look NoSuchEntity "there is no IAM role $role; Studio's domain page names the role of its users." aws iam get-role --role-name "$role"
 
 step "collect the project's code"
 work=$(mktemp -d) # of this start alone: another may be publishing from the same files

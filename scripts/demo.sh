@@ -49,7 +49,7 @@ if [ -n "$keep" ]; then
   cat >&2 << END
 
 It stays up, and this page shows it:
-  $(sed -n 's/^console: //p' build/demo/console.log)
+  $(sed -n 's/^console: \(http.*\)/\1/p' build/demo/console.log | grep . || echo "(none: port $((port + 14)) was taken; in the shell below: bash scripts/console.sh --project churn-demo --port $((port + 15)))")
 In another shell:
   export AWS_ENDPOINT_URL=$AWS_ENDPOINT_URL AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
   cd $PWD && PATH=\$PWD/.venv/bin:\$PATH   # the aws CLI is there

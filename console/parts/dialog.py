@@ -11,6 +11,7 @@ from console.faults import sentence
 from console.live import EXPECTED, Page, in_thread
 from console.parts.markup import heading, paragraph, tag
 
+NOT_AGAIN = "Nothing tries it again: look at what has happened, then press once more."
 log = logging.getLogger("console")
 
 
@@ -39,7 +40,7 @@ class Question:
 def asking_button(page: Page, label: str, question: Question, act: Callable[[dict[str, str]], str], classes: str = "") -> Element:
     """Add a button that asks; ``act`` takes what was filled in, runs in a thread and returns what to say."""
     button = tag("button", label, f"button {classes}", type="button", aria_haspopup="dialog")
-    button.on("click", lambda: Dialog(page, question, act), args=[])
+    button.on("click", lambda: Dialog(page, question, act) if not page.dialogs.default_slot.children else None, args=[])  # one, whoever clicks twice
     return button
 
 
@@ -69,10 +70,10 @@ class Dialog:
         try:
             said = await in_thread(self._act, dict(event.args))
         except EXPECTED as error:
-            self._show(busy=False, fault=sentence(error))
+            self._show(busy=False, fault=sentence(error, NOT_AGAIN))
         except Exception as error:
             log.exception("an answer could not be given")
-            self._show(busy=False, fault=sentence(error))
+            self._show(busy=False, fault=sentence(error, NOT_AGAIN))
         else:
             self._element.run_method("close")
             self._page.say(said or "")

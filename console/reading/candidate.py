@@ -74,7 +74,8 @@ def live_run(project: Project) -> str:
     found = where_there(lambda: project.client("lambda").get_function_configuration(FunctionName=project.api, Qualifier="live"))
     environment = (found or {}).get("Environment", {})
     if "Error" in environment:
-        raise Refused(f"What serves cannot be read: {environment['Error'].get('Message', '')} You need kms:Decrypt on the project's key.")
+        reason = environment["Error"].get("Message", "no reason given").rstrip(".")
+        raise Refused(f"What serves cannot be read: {reason}. You need kms:Decrypt on the project's key.")
     return str(environment.get("Variables", {}).get("MODEL_RUN", ""))
 
 

@@ -4,6 +4,7 @@ A log may hold thousands of lines, so it is read in pages; a page that was read 
 """
 
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ PAGE = 500  # lines
 SEALED = 200  # a piece with so many lines is not added to any more
 MOST = 10_000  # lines on one page
 TURNS = 8  # calls in one look
+STREAMS_SECONDS = 15  # a new stream comes now and then, not each moment
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -72,18 +74,16 @@ class Log:
     def __init__(self, project: Project, group: str, begin: str, search: str = "") -> None:
         self._project, self._group, self._begin, self._search = project, group, begin, search
         self._lines: dict[int, Piece] = {}
-        self._stream, self._streams = "", ()  # type: tuple[str, tuple[str, ...]]
+        self._stream, self._streams, self._listed_at = "", (), 0.0  # type: tuple[str, tuple[str, ...], float]
         self._forward = self._backward = self._token = ""
         self._since, self._seen = 0, set()  # type: tuple[int, set[str]]
         self.wanted_earlier = False
 
     def read(self) -> Lines:
         """Read on, and return all that has been read."""
+        self._list()
         if not self._stream:
-            found = streams(self._project, self._group, self._begin)
-            if not found:
-                return Lines(missing=True)
-            self._stream, self._streams = found[0], tuple(found)
+            return Lines(missing=True)
         if self._full():
             self._token = ""
         elif self._search:
@@ -92,6 +92,13 @@ class Log:
             self._follow()
         return Lines(tuple(self._lines[number] for number in sorted(self._lines)), self._stream, self._streams,
                      bool(self._backward), bool(self._token), self._full())
+
+    def _list(self) -> None:
+        """Look which streams there are; the newest of the first time is the one that is read."""
+        if self._stream and time.monotonic() - self._listed_at < STREAMS_SECONDS:
+            return
+        self._streams, self._listed_at = tuple(streams(self._project, self._group, self._begin)), time.monotonic()
+        self._stream = self._stream or next(iter(self._streams), "")
 
     def _full(self) -> bool:
         return sum(len(piece.lines) for piece in self._lines.values()) >= MOST

@@ -18,6 +18,7 @@ FIRST = ("auc", "accuracy", "precision", "recall", "f1", "weighted_precision", "
 COLUMNS = (Column("Metric"), Column("Candidate", number=True))
 LIVE_COLUMNS = (*COLUMNS, Column("Live model", number=True), Column("Difference", number=True), Column("Verdict"))
 VERDICTS = {"better": "good", "worse": "bad", "no certain difference": "idle"}
+MILD = VERDICTS | {"worse": "warn"}  # where the live model may know the rows
 ROC_ROWS = 10
 KNOWS = "The live model was trained on other data and may know some of these rows,"
 
@@ -31,12 +32,13 @@ def metrics(value: tuple[Evaluation, Revision, Revision | None]) -> None:
     chosen = new.input("MetricName")
     first = [metric for metric in found.metrics if metric.name in (chosen, *FIRST)]
     first.sort(key=lambda metric: (metric.name != chosen, FIRST.index(metric.name) if metric.name in FIRST else 0))
-    _table("Metrics of the candidate", first or list(found.metrics), found.compared)
+    show = partial(_table, compared=found.compared, verdicts=MILD if may_know(new, live) else VERDICTS)
+    show("Metrics of the candidate", first or list(found.metrics))
     rest = [metric for metric in found.metrics if metric not in first] if first else []
     if rest:
         with tag("details", data_key="more-metrics"):
             tag("summary", f"{len(rest)} more metrics")
-            _table("More metrics of the candidate", rest, found.compared)
+            show("More metrics of the candidate", rest)
 
 
 def gate(found: Evaluation, new: Revision) -> None:
@@ -73,15 +75,15 @@ def may_know(new: Revision, live: Revision | None) -> bool:
     return live is None or live.run != new.compared_with or live.data != new.data or any(name.startswith("data.") for name, _, _ in changes(live, new))
 
 
-def _table(caption: str, found: list[Metric], compared: bool) -> None:
-    table(caption, LIVE_COLUMNS if compared else COLUMNS, [_row(metric, compared) for metric in found])
+def _table(caption: str, found: list[Metric], compared: bool, verdicts: dict[str, str]) -> None:
+    table(caption, LIVE_COLUMNS if compared else COLUMNS, [_row(metric, compared, verdicts) for metric in found])
 
 
-def _row(metric: Metric, compared: bool) -> list[Cell]:
+def _row(metric: Metric, compared: bool, verdicts: dict[str, str]) -> list[Cell]:
     own: list[Cell] = [plain(metric.name), partial(_estimate, metric.own, metric.bounds)]
     if not compared:
         return own
-    verdict: Cell = partial(badge, metric.verdict, VERDICTS[metric.verdict]) if metric.verdict else "none"
+    verdict: Cell = partial(badge, metric.verdict, verdicts[metric.verdict]) if metric.verdict else "none"
     return [*own, partial(_estimate, metric.live, metric.bounds), partial(_estimate, metric.difference, sign="+"), verdict]
 
 

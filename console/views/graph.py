@@ -63,7 +63,7 @@ def _none(place: Place, value: tuple[str, bool]) -> None:
         if run:
             with tag("p"):
                 link(f"Run {run[:8]}", place.link("project", run))
-                tag("span", " has not come to its training. This page shows it when it does.")
+                tag("span", " has not come to its training. This page shows it when it does; a run that has ended before, as Project says, never does.")
         else:
             paragraph("Nothing was trained yet. A push to the project's repository or an upload of data-source.zip starts a run.")
         if not defined:

@@ -13,10 +13,11 @@ from console.parts.markup import heading, link, paragraph, tag
 from console.place import Place
 from console.reading.log_lines import Lines, Log
 from console.reading.log_sources import Source, sources
-from console.reading.runs import History, history
+from console.reading.runs import history, one
 
 TITLE = "Logs"
 SECONDS = 2.0
+LISTED = 20  # runs, of which one may be named by its first digits
 SOURCES_SECONDS = 15  # a run writes a new log now and then, not each moment
 KINDS = {"Completed": "good", "Failed": "bad", "Stopped": "warn", "InProgress": "busy", "Stopping": "busy"}
 
@@ -37,14 +38,16 @@ class Reader:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._log: Log | None = None
-        self._run, self._sources, self._read_at = place.run, (), 0.0  # type: tuple[str, tuple[Source, ...], float]
+        self._run, self._sources, self._read_at = "", (), 0.0  # type: tuple[str, tuple[Source, ...], float]
 
     def __call__(self, project: Project) -> State:
         """Return the logs that there are, and what has been read of the chosen one."""
         place = self._place
         if not self._run:
-            newest: History = history(project, 1)
-            self._run = newest.runs[0].id if newest.runs else ""
+            listed = history(project, LISTED).runs
+            named = next((run for run in listed if run.id.startswith(place.run)), None)
+            run = one(project, place.run) if place.run and not named else named
+            self._run = run.id if run else ""
         if time.monotonic() - self._read_at > SOURCES_SECONDS:
             self._sources, self._read_at = sources(project, self._run) if self._run else (), time.monotonic()
         group = place.get("group")
@@ -70,6 +73,8 @@ def draw(page: Page, state: State) -> None:
         return
     page.part("search", state.lines.stream, partial(_search, page.place))
     lines = state.lines
+    if len(lines.streams) > 1:
+        page.part("streams", (lines.stream, lines.streams), partial(_streams, page.place))
     page.part("told", (lines.count, lines.searching, lines.full, lines.missing), partial(_told, page.place))
     page.part("before", lines.earlier and not lines.full, partial(_before, page, state.earlier))
     page.pieces("lines", lines.pieces, log_panel.panel, lambda each: each.number, lambda each: log_panel.piece(each, page.place.get("search")))
@@ -106,6 +111,17 @@ def _search(place: Place, stream: str) -> None:
     log_panel.search_form(place.get("search"), {"group": place.get("group"), "stream": place.get("stream")})
 
 
+def _streams(place: Place, value: tuple[str, tuple[str, ...]]) -> None:
+    """Draw links to the group's other streams: what is new may be written to one of them."""
+    chosen, others = value
+    with tag("details", data_key="streams"):
+        tag("summary", f"{len(others)} streams, the newest first" + ("" if chosen == others[0] else "; this is not the newest"))
+        with tag("ul"):
+            for name in others:
+                with tag("li"):
+                    link(name, place.same(stream=name), "code", aria_current="page" if name == chosen else None)
+
+
 def _told(place: Place, value: tuple[int, bool, bool, bool]) -> None:
     count, searching, full, missing = value
     search = place.get("search")
@@ -114,10 +130,12 @@ def _told(place: Place, value: tuple[int, bool, bool, bool]) -> None:
         if missing:
             tag("span", "Nothing has been written to this log yet; this page shows it when it comes.")
         elif search:
-            tag("span", f"{lines} with “{search}”" + (", and it searches on ..." if searching else ". "))
+            more = ", the first ones, as many as a page shows: search for something rarer. " if full else ". "
+            tag("span", f"{lines} with “{search}”" + (", and it searches on ..." if searching else more))
             link("Show the whole log", place.same(search=""))
         else:
-            tag("span", f"{lines}, as many as a page shows: search for what you need." if full else f"{lines} read; new ones are added as they come.")
+            tag("span", f"{lines}, as many as a page shows: search for what you need." if full
+                else f"{lines} read; new ones of this stream are added as they come.")
 
 
 def _before(page: Page, earlier: Callable[[], None], there_are: bool) -> None:

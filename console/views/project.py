@@ -16,7 +16,7 @@ from console.views.run_list import SHOWN, run_list, took
 
 TITLE = "Project"
 SECONDS = 3.0
-MOST = 1000
+MOST, DIGITS = 1000, 4
 FOLLOWED = {  # action -> where it is told at length, and what the link says
     ("Train", "Run"): ("graph", "Training graph"), ("DeployDev", "Approval"): ("approval", "Numbers and answer"),
     ("DeployPrd", "Api"): ("release", "Release"), ("DeployPrd", "Monitoring"): ("watch", "Watch"),
@@ -37,7 +37,7 @@ class State:
 def read(project: Project, place: Place) -> State:
     """Return the newest runs and the stages of the one that the address names, else of the one that is under way."""
     asked = place.get("shown")
-    count = min(int(asked), MOST) if asked.isdecimal() and int(asked) else SHOWN
+    count = min(int(asked[:DIGITS]), MOST) if asked.isdecimal() and int(asked[:DIGITS]) else SHOWN
     history, states, executions = together(
         lambda: runs.history(project, count), lambda: runs.state(project), lambda: runs.actions(project, place.run) if place.run else None)
     run = _chosen(project, place, history.runs)

@@ -62,7 +62,7 @@ def draw(page: Page, state: State) -> None:
 
 
 def _empty(place: Place) -> None:
-    to_a_release(place, "Nothing was released yet, so no version of the API answers.",
+    to_a_release(place, "No version of the API answers: nothing was released yet, or the release was deleted.",
                  "A run is released once somebody has approved it. When the stage DeployPrd has made the API, this page shows it.")
 
 

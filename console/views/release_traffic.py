@@ -21,6 +21,7 @@ def traffic(value: tuple[Place, str, Span | None, tuple[Traffic, ...]]) -> None:
     _bar(seen)
     _spans(place, chosen)
     table(f"Requests, errors and latency of each version in the span {NAMES[chosen]}", COLUMNS, [_row(place, each) for each in seen])
+    paragraph("Counted are all requests, also those that a release sends itself while it is under way.", "quiet")
     if span and any(each.requests.values for each in seen):
         _charts(seen)
     else:

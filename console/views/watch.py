@@ -117,7 +117,8 @@ def draw(page: Page, state: State) -> None:
 
 
 def _empty(place: Place) -> None:
-    to_a_release(place, "Nothing is watched yet: the first release brings the stack that looks for drift.", "A run is released once somebody has approved it.")
+    to_a_release(place, "Nothing is watched yet, or no longer: a release brings the stack that looks for drift.",
+                 "A run is released once somebody has approved it.")
 
 
 def _alarms(value: tuple[tuple[Alarm, ...], str]) -> None:

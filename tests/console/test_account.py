@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import boto3
 import pytest
 
 from console.account import KEPT_SECONDS, Account
@@ -39,7 +40,6 @@ def test_a_project_is_looked_up_once_in_a_while_and_not_for_each_look(session: S
     assert account.project("churn") is first  # a second call would find the stub empty
     monkeypatch.setattr("console.account.KEPT_SECONDS", -KEPT_SECONDS)
     session.stubber("sagemaker").add_response("describe_project", {**PROJECT, "ProjectStatus": "DeleteInProgress"})
-    session.stubber("codepipeline").add_response("list_pipelines", {"pipelines": []})
     with pytest.raises(Refused, match="is being deleted"):
         account.project("churn")
 
@@ -56,9 +56,20 @@ def test_a_project_that_cannot_be_shown_says_why(session: StubbedSession, status
         described(session, status, ["another-p-999999999999"]).project("churn")
 
 
-@pytest.mark.parametrize("status", ["CreateInProgress", "DeleteInProgress"])
-def test_a_project_with_a_pipeline_is_shown_while_it_is_created_or_deleted(session: StubbedSession, status: str) -> None:
-    assert described(session, status, [PREFIX]).project("churn").prefix == PREFIX
+def test_a_project_with_a_pipeline_is_shown_while_it_is_created(session: StubbedSession) -> None:
+    assert described(session, "CreateInProgress", [PREFIX]).project("churn").prefix == PREFIX
+
+
+@pytest.mark.parametrize("status", ["DeleteInProgress", "DeleteCompleted"])
+def test_what_a_deletion_has_left_so_far_is_not_shown_as_the_project(session: StubbedSession, status: str) -> None:
+    with pytest.raises(Refused, match="deleted"):
+        described(session, status, [PREFIX]).project("churn")
+
+
+def test_an_endpoint_that_is_no_address_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "127.0.0.1:4566")
+    with pytest.raises(Refused, match=r"AWS_ENDPOINT_URL is no address \(Invalid endpoint: 127.0.0.1:4566\). Set it like http"):
+        Account(boto3.Session("k", "s", region_name="us-east-1")).client("sagemaker")
 
 
 def test_a_project_that_does_not_exist_is_said_not_to(session: StubbedSession) -> None:

@@ -1,13 +1,16 @@
 """A view is read again and again; what has not changed is not drawn again, and a fault takes nothing away."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
 from nicegui import ui
 from nicegui.testing import User, user_simulation
 
+from console import live as following
 from console.faults import Refused
 from console.live import Live, Page
 from console.parts.markup import paragraph
@@ -20,10 +23,13 @@ class Shown:
     def __init__(self) -> None:
         self.first, self.second, self.fault = "one", "two", ""
         self.drawn: list[str] = []
+        self.answers = threading.Event()  # whether AWS does
+        self.answers.set()
         self.page: Page | None = None
 
     def read(self) -> tuple[str, str]:
         """Return the words."""
+        assert self.answers.wait(60)
         if self.fault:
             raise Refused(self.fault)
         return self.first, self.second
@@ -98,5 +104,48 @@ def test_a_fault_is_told_above_what_was_read_and_goes_when_it_is_over() -> None:
         refresh(shown)
         await user.should_not_see("The project is being deleted.", retries=50)
         assert shown.drawn == ["one", "two"]
+
+    live(test)
+
+
+def test_what_is_shown_is_said_to_be_old_while_aws_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "PATIENCE", 0.1)
+
+    async def test(user: User, shown: Shown) -> None:
+        shown.answers.clear()
+        refresh(shown)
+        await user.should_see("AWS has not answered for 0.1 seconds.", retries=50)
+        await user.should_see("What is below was read at", retries=50)
+        shown.second = "late"
+        shown.answers.set()
+        await user.should_see("the word late", retries=50)
+        await user.should_not_see("AWS has not answered", retries=50)
+
+    live(test)
+
+
+def test_a_fault_is_looked_after_soon_however_seldom_the_view_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "SOON", 0.1)
+
+    async def test(user: User, shown: Shown) -> None:
+        shown.fault = "The network is down."
+        refresh(shown)
+        await user.should_see("The network is down.", retries=50)
+        shown.fault = ""
+        await user.should_not_see("The network is down.", retries=50)
+
+    live(test)
+
+
+def test_a_part_that_could_not_be_drawn_says_so_again_and_is_drawn_when_it_can_be() -> None:
+    async def test(user: User, shown: Shown) -> None:
+        drawing, shown.page.part = shown.page.part, lambda name, value, draw: drawing(name, value, draw if value != "bad" else None)
+        for _ in range(2):
+            shown.first = "bad"
+            refresh(shown)
+            await user.should_see("'NoneType' object is not callable", retries=50)
+        shown.first = "good"
+        refresh(shown)
+        await user.should_see("the word good", retries=50)
 
     live(test)

@@ -58,6 +58,14 @@ def test_a_short_log_offers_nothing_earlier() -> None:
     assert not log(recorded(3)).read().earlier
 
 
+def test_a_stream_that_comes_later_is_listed_and_the_chosen_one_read_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_lines, "STREAMS_SECONDS", 0)
+    found = [["one"], ["two", "one"]]
+    monkeypatch.setattr(log_lines, "streams", lambda *_: found.pop(0))
+    read = log(recorded(3))
+    assert (read.read().streams, (later := read.read()).stream, later.streams) == (("one",), "one", ("two", "one"))
+
+
 def test_a_log_that_nothing_was_written_to_is_no_fault() -> None:
     assert log(recorded(0)).read().missing
 

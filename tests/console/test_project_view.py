@@ -42,7 +42,8 @@ def test_a_failed_stage_is_retried_once_and_only_after_a_question(page: Page, pr
     question.get_by_role("button", name="Back").click()
     expect(question).to_have_count(0)
     assert project.requests("RetryStageExecution") == []
-    page.get_by_role("button", name="Retry Train").click()
+    page.get_by_role("button", name="Retry Train").dblclick()
+    expect(question).to_have_count(1)
     question.get_by_text("The whole stage").click()
     question.get_by_role("button", name="Retry").dblclick()
     expect(page.get_by_role("status").filter(has_text="Train of run 00000003 is tried again.")).to_be_visible()
@@ -226,6 +227,22 @@ def test_thousands_of_log_lines_are_read_from_their_end_searched_and_followed(pa
     expect(page.get_by_text("111 lines with “epoch 77”")).to_be_visible()
     expect(lines).to_have_count(111)
     expect(page.locator("mark").first).to_have_text("epoch 77")
+
+
+def test_a_search_that_finds_more_than_a_page_shows_says_so(page: Page, project: RecordedProject, address: str) -> None:
+    project.lines = [f"epoch {number}" for number in range(12_000)]
+    page.goto(f"{address}/{NAME}/project")
+    page.get_by_role("link", name="Log", exact=True).click()
+    page.get_by_label("Search in the whole log").fill("epoch")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("lines with “epoch”, the first ones, as many as a page shows: search for something rarer.")).to_be_visible()
+
+
+def test_odd_addresses_are_answered_in_a_sentence(page: Page, project: RecordedProject, address: str) -> None:
+    page.goto(f"{address}/{NAME}/logs/zzz")
+    expect(page.get_by_role("alert")).to_contain_text("There is no run zzz of this project")
+    page.goto(f"{address}/{NAME}/project?shown={'9' * 5000}")
+    expect(page.get_by_role("row").nth(1)).to_be_visible()
 
 
 def test_a_log_that_nothing_was_written_to_says_so(page: Page, project: RecordedProject, address: str) -> None:
