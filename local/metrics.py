@@ -124,12 +124,10 @@ class Metrics:
         for point in points:
             age = now - point["Timestamp"]
             length = next((scaled(length) for older, length in LEVELS if age > scaled(older)), 0.0)
-            if length:  # in the middle of its interval, as the points of other metrics are, and at none of its ends
-                middle = (point["Timestamp"] // length + 0.5) * length
-                point = point if point["Timestamp"] == middle else {**point, "Timestamp": middle}  # noqa: PLW2901
-            place = (length, point["Timestamp"], point["Unit"]) if length else id(point)
             if age <= scaled(LONGEST):
-                kept[place] = _together(self._cloudwatch, kept[place], point) if place in kept else point
+                moved = _in_the_middle(point, length) if length else point
+                place = (length, moved["Timestamp"], moved["Unit"]) if length else id(point)
+                kept[place] = _together(self._cloudwatch, kept[place], moved) if place in kept else moved
         return list(kept.values())
 
 
@@ -156,6 +154,12 @@ def _add(point: dict[str, Any], value: float, times: float = 1.0) -> None:
     stat["Sum"] += value * times
     stat["Minimum"], stat["Maximum"] = min(stat["Minimum"], value), max(stat["Maximum"], value)
     values[value] = values.get(value, 0.0) + times
+
+
+def _in_the_middle(point: dict[str, Any], length: float) -> dict[str, Any]:
+    """Return a point in the middle of its interval: where the other metrics' are, and at neither end, which rounding could move over."""
+    middle = (point["Timestamp"] // length + 0.5) * length
+    return point if point["Timestamp"] == middle else {**point, "Timestamp": middle}
 
 
 def _together(cloudwatch: Any, one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

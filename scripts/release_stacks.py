@@ -98,7 +98,7 @@ class ReleaseStacks:
 
     def updatable(self, stack: str) -> None:
         """Raise RollbackError, with what to do, unless a stack can be updated."""
-        status = self.status(stack)
+        status = self.wait(stack)  # another going back may be at it
         if status in UPDATABLE:
             return
         mend = (f"aws cloudformation continue-update-rollback --stack-name {stack}" if status == "UPDATE_ROLLBACK_FAILED"

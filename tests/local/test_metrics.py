@@ -159,6 +159,17 @@ def test_points_grow_coarse_with_age_and_go_at_last(metrics: Metrics) -> None:
     assert points() == [] and list(metrics._journal.read()) == []
 
 
+def test_old_points_of_several_metrics_lie_at_the_same_moments(metrics: Metrics) -> None:
+    now = DAY * (time.time() // DAY)
+    for version, seconds in (("1", (10, 70, 310)), ("2", (130, 400))):
+        for second in seconds:
+            cloudwatch._store_datum("AWS/Test", "Requests", {"Version": version}, now - DAY / 2 + second, "None", 1.0, None, None, None)
+    metrics.age(now)
+    found = {version: [point["Timestamp"] for point in cloudwatch._metrics.get_scoped(*SCOPE, ("AWS/Test", "Requests", f"Version={version}"))]
+             for version in ("1", "2")}
+    assert found["1"] == found["2"] == [now - DAY / 2 + 150, now - DAY / 2 + 450]
+
+
 def test_an_api_tells_its_requests_and_their_faults(aws: LocalAws) -> None:
     gateway, name = aws.client("apigateway"), f"told-{uuid.uuid4().hex[:6]}"
     api = gateway.create_rest_api(name=name)["id"]

@@ -1,6 +1,7 @@
 """Publishing the organization template: again without a change nothing changes, with one the former version stays usable."""
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +79,20 @@ def test_another_template_is_a_further_version_and_the_former_stays_usable(aws: 
 def test_a_version_is_named_by_what_its_template_holds(aws: LocalAws, published: Path) -> None:
     keys = {item["Key"] for item in aws.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=f"{NAME}/templates/")["Contents"]}
     assert keys == {f"{NAME}/templates/pipeline-{item['Name']}.yml" for item in versions(aws)}
+
+
+@pytest.mark.parametrize(("bucket", "role", "environment", "said"), [
+    ("published-nowhere", ROLE, {}, "bucket published-nowhere does not exist in us-east-1, or you may not read it. Create it: aws s3 mb"),
+    (BUCKET, "nobody", {}, "there is no IAM role nobody; Studio's domain page names the role of its users."),
+    ("Not_A_Bucket!", ROLE, {}, "Invalid bucket name"),
+    (BUCKET, ROLE, {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "Could not connect to the endpoint URL"),
+    (BUCKET, ROLE, {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "HOME": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true"},
+     "Unable to locate credentials"),
+])
+def test_why_nothing_is_published_is_said_and_nothing_is_made(
+        aws: LocalAws, published: Path, bucket: str, role: str, environment: dict[str, str], said: str) -> None:
+    before = everything(aws)
+    outcome = subprocess.run(["bash", "scripts/build.sh", bucket, NAME, "us-east-1", role], cwd=published, env=aws.environment | environment,
+                             capture_output=True, text=True, check=False)
+    assert (outcome.returncode, said in outcome.stderr) == (1, True), outcome.stderr
+    assert everything(aws) == before

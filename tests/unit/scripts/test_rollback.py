@@ -215,6 +215,12 @@ def test_another_persons_going_back_is_waited_for_and_not_repeated(account: Acco
     assert "stop_deployment" not in account.calls
 
 
+def test_a_stack_that_another_going_back_still_changes_is_waited_for(account: Account, back: Back) -> None:
+    account.before["create_deployment"] = lambda: account.stacks[API].update(
+        {"StackStatus": "UPDATE_IN_PROGRESS", "then": {"StackStatus": "UPDATE_COMPLETE"}})
+    assert (back()[0], account.serves, account.stacks[API]["RunId"]) == (0, OLD, OLD)
+
+
 def test_who_was_faster_by_a_moment_is_not_overrun(account: Account, back: Back) -> None:
     def other() -> None:
         account.deployments["d-OTHER0000"] = {"status": "InProgress", "description": None, "creator": "user"}
