@@ -144,7 +144,8 @@ class RecordedProject(RecordedAws):
     def _streams(self, request: dict[str, Any]) -> dict[str, Any]:
         if not self.lines:
             raise Fault("ResourceNotFoundException", "The specified log group does not exist.")
-        return {"logStreams": [{"logStreamName": f"{request.get('logStreamNamePrefix', '2026/11/21/[5]abc')}", "lastEventTimestamp": 1}]}
+        found = [request["logStreamNamePrefix"]] if "logStreamNamePrefix" in request else ["2026/11/21/[5]abc", "2026/11/21/[4]abc"]
+        return {"logStreams": [{"logStreamName": name, "lastEventTimestamp": 10 - place} for place, name in enumerate(found)]}
 
     def _events(self, request: dict[str, Any]) -> dict[str, Any]:
         kind, _, place = request.get("nextToken", f"b/{len(self.lines)}").partition("/")

@@ -229,6 +229,17 @@ def test_thousands_of_log_lines_are_read_from_their_end_searched_and_followed(pa
     expect(page.locator("mark").first).to_have_text("epoch 77")
 
 
+def test_the_streams_of_a_function_are_listed_and_another_one_is_chosen(page: Page, project: RecordedProject, address: str) -> None:
+    project.lines = ["one", "two"]
+    page.goto(f"{address}/{NAME}/logs/{run_id(3)}")
+    page.get_by_role("link", name="api", exact=True).click()
+    page.get_by_text("2 streams, the newest first", exact=True).click()
+    screenshots(page, "logs-streams")
+    page.get_by_role("link", name="2026/11/21/[4]abc").click()
+    expect(page.get_by_role("heading", level=2).filter(has_text="[4]abc")).to_be_visible()
+    expect(page.locator(".line")).to_have_count(2)
+
+
 def test_a_search_that_finds_more_than_a_page_shows_says_so(page: Page, project: RecordedProject, address: str) -> None:
     project.lines = [f"epoch {number}" for number in range(12_000)]
     page.goto(f"{address}/{NAME}/project")
